@@ -1,0 +1,244 @@
+package grant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Store is the grants table as the refresh cycle sees it: one method for each
+// line of docs/protocols.md, each exactly one conditional write to the TOKEN
+// item (Consent is one transaction around it). Implementations are safe for
+// concurrent use, and package granttest's suite runs on every one of them.
+//
+// A write whose condition does not hold returns a [*Conflict] that carries the
+// item as it is. Any other error means that the outcome is unknown: the write
+// may have landed, may still land later, or never. Callers never take an
+// unknown outcome for a refusal.
+type Store interface {
+	// Create writes a new grant if there is none of that ID.
+	Create(ctx context.Context, g Grant) error
+	// Read is strongly consistent. ErrNotFound when there is no such grant.
+	Read(ctx context.Context, id ID) (Grant, error)
+
+	// Lease takes the exclusive right to exchange and writes the attempt. The
+	// answer is THE snapshot: the pair that is presented is this one, never
+	// one read later. A retry is the same bytes again.
+	Lease(ctx context.Context, w LeaseWrite) (Grant, error)
+	// Release ends my lease and keeps my attempt: after an unknown outcome.
+	Release(ctx context.Context, w ReleaseWrite) error
+	// Abandon takes my attempt back, if nothing was ever presented under it
+	// with an unknown outcome, and ends my lease where it is still mine.
+	Abandon(ctx context.Context, w ReleaseWrite) error
+	// Commit makes an answer the committed pair, if the generation is
+	// unchanged and my attempt is still there.
+	Commit(ctx context.Context, w CommitWrite) error
+	// KeepAside keeps an answer whose commit was refused, if my attempt is
+	// still there. If it is not, my commit had landed or a new consent came.
+	KeepAside(ctx context.Context, w AsideWrite) error
+	// Roll makes an aside the committed pair.
+	Roll(ctx context.Context, w RollWrite) error
+	// Refuse marks this generation's credential as refused, so that nobody
+	// presents it again while somebody may still come with an answer.
+	Refuse(ctx context.Context, w RefuseWrite) error
+	// Verdict records that a person is needed: fenced by generation, owner and
+	// empty asides.
+	Verdict(ctx context.Context, w VerdictWrite) error
+	// Judge is the pusher's verdict about the generation that it presented.
+	Judge(ctx context.Context, w JudgeWrite) error
+	// Settle replaces the inline pair by its place at home, if the generation
+	// is still this one.
+	Settle(ctx context.Context, w SettleWrite) error
+	// Consent commits the answer to an authorization code: on condition of the
+	// grant epoch alone, with the ticket consumed and the episode told how many
+	// cells waited, in one transaction. All asides and attempts end with the
+	// former epoch.
+	Consent(ctx context.Context, w ConsentWrite) error
+	// SetEnabled is a person's switch. It has no condition and touches nothing
+	// else, but for the wake: enabling sets it, so that work resumes.
+	SetEnabled(ctx context.Context, id ID, enabled bool, wake time.Time) error
+}
+
+// LeaseWrite asks for a lease. At and Deadline are absolute and part of the
+// condition's values, so that a re-sent copy can never revive a dead lease.
+type LeaseWrite struct {
+	ID         ID
+	Me         Nonce
+	Kind       Kind
+	Generation int64 // as read; the lease is refused when it has moved
+	At         time.Time
+	Deadline   time.Time
+	// Skew is how far two clocks may differ: a lease is over for others only
+	// Skew after its deadline.
+	Skew time.Duration
+	// AnyHealth is set by the reconnect callback: a dead grant is just what
+	// its owner has come to mend. Enabled is not asked either.
+	AnyHealth bool
+}
+
+// ReleaseWrite ends a lease. WakeAt says when to look again; zero leaves the
+// wake as it is. Failed adds one to the failures in a row.
+type ReleaseWrite struct {
+	ID     ID
+	Me     Nonce
+	WakeAt time.Time
+	Failed bool
+}
+
+// CommitWrite carries a committed pair.
+type CommitWrite struct {
+	ID         ID
+	Me         Nonce
+	Generation int64 // that was presented; the commit makes it Generation+1
+	Sealed     Sealed
+	Times      Times
+	Scopes     []string // nil leaves them unchanged
+	// Missing, when not empty, commits the pair and makes the grant
+	// scope_update_required in the same write. A standing
+	// scope_update_required is not undone by a commit without Missing: only a
+	// new consent brings permissions.
+	Missing []string
+	// Asides that my lease's snapshot already held, and attempts that are very
+	// old, are removed by name: never those that came after.
+	DropAsides   []Nonce
+	DropAttempts []Nonce
+	// AlertDue, when not zero, makes the alerter look at the grant: something
+	// that people were told about has changed.
+	AlertDue time.Time
+}
+
+// Times are the absolute times of a pair and the wake that they lead to.
+type Times struct {
+	Issued    time.Time
+	Expires   time.Time
+	RefreshAt time.Time
+	WakeAt    time.Time
+}
+
+// AsideWrite keeps an answer aside under my nonce.
+type AsideWrite struct {
+	ID     ID
+	Me     Nonce
+	Aside  Aside
+	WakeAt time.Time
+}
+
+// RollWrite rolls one aside forward.
+type RollWrite struct {
+	ID         ID
+	Me         Nonce
+	Generation int64
+	Aside      Nonce // whose
+	// Former, when not nil, keeps the replaced pair as the aside
+	// [FormerNonce](Generation); nil when it is known dead.
+	Former   *Aside
+	Times    Times
+	AlertDue time.Time
+}
+
+// FormerNonce is the key under which a roll keeps the pair of generation g.
+func FormerNonce(g int64) Nonce { return Nonce(fmt.Sprintf("former-%d", g)) }
+
+// RefuseWrite marks a generation as refused.
+type RefuseWrite struct {
+	ID         ID
+	Me         Nonce
+	Generation int64
+	WakeAt     time.Time
+}
+
+// VerdictWrite opens an episode: a person is needed.
+type VerdictWrite struct {
+	ID         ID
+	Me         Nonce
+	Generation int64
+	Health     Health
+	Reason     Reason
+	Missing    []string
+	At         time.Time // also when the alert is due
+}
+
+// JudgeWrite is a verdict by somebody who holds no lease: a pusher whose fresh
+// tokens were refused. It is refused when the generation has moved, a lease is
+// live, or the grant is not ok any more.
+type JudgeWrite struct {
+	ID        ID
+	Presented int64
+	Health    Health
+	Reason    Reason
+	Missing   []string
+	At        time.Time
+	Skew      time.Duration
+}
+
+// SettleWrite names the home of the pair of Generation.
+type SettleWrite struct {
+	ID         ID
+	Generation int64
+	Ref        string
+	Placement  Placement
+}
+
+// ConsentWrite carries the pair of a new consent.
+type ConsentWrite struct {
+	ID      ID
+	Epoch   int64 // as leased; the write makes it Epoch+1
+	Sealed  Sealed
+	Times   Times
+	Scopes  []string
+	Missing []string // scopes that the owner did not grant
+	Account string
+	// Ticket is the digest of the reconnect ticket that is consumed with it;
+	// empty when there is none (first connection by the operator's own hand).
+	Ticket string
+	// Episode and Waiting tell the episode that it ends how many cells waited;
+	// Episode 0 for none.
+	Episode int64
+	Waiting int
+	At      time.Time
+}
+
+// ErrNotFound says that there is no such grant.
+var ErrNotFound = errors.New("no such grant")
+
+// ErrExists says that Create found a grant of that ID.
+var ErrExists = errors.New("grant exists already")
+
+// ErrTicket says that Consent found its ticket used, expired or missing.
+var ErrTicket = errors.New("reconnect ticket is not valid any more")
+
+// Conflict is the refusal of a conditional write, with the item as it is.
+type Conflict struct {
+	Write   string // the method's name, for the log
+	Current Grant
+}
+
+// Error implements error. It names no token.
+func (c *Conflict) Error() string {
+	return fmt.Sprintf("%s refused: grant %s is at generation %d", c.Write, c.Current.ID, c.Current.Generation)
+}
+
+// Home is where committed pairs live once they are settled. Nothing about
+// safety depends on its timing: a pair that cannot move home stays inline,
+// sealed, and works. Package granttest's home suite runs on every
+// implementation.
+type Home interface {
+	// Settle puts the pair of g's present generation into its place and
+	// returns where that is. Putting the same pair twice is one success; it
+	// never overwrites another generation's. ErrInline means that this home
+	// leaves pairs in the table.
+	Settle(ctx context.Context, g Grant, p Pair) (ref string, at Placement, err error)
+	// Fetch returns the pair that g.Ref names, waiting a bounded time for an
+	// eventually consistent home. ErrPairMissing when it is not there.
+	Fetch(ctx context.Context, g Grant) (Pair, error)
+	// Retire deletes what g.Placement.Retired names. Deleting what is not
+	// there is a success.
+	Retire(ctx context.Context, g Grant) error
+}
+
+// Errors of a Home.
+var (
+	ErrInline      = errors.New("pairs of this home stay inline")
+	ErrPairMissing = errors.New("token pair is not at its home")
+)
