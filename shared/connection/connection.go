@@ -57,7 +57,10 @@ type Client struct {
 	RedirectURI string
 	// Endpoints override the profile's where not empty.
 	Endpoints profile.Endpoints
-	Created   time.Time
+	// Rotation overrides the profile's policy when not nil: providers change it
+	// per registration, and some tell only their partners what it is.
+	Rotation *profile.Rotation
+	Created  time.Time
 }
 
 // EndpointsOver returns the profile's endpoints with the client's overrides.
@@ -72,6 +75,14 @@ func (c Client) EndpointsOver(p profile.Endpoints) profile.Endpoints {
 		}
 	}
 	return e
+}
+
+// RotationOver returns the client's rotation policy, or else the profile's.
+func (c Client) RotationOver(p profile.Rotation) profile.Rotation {
+	if c.Rotation != nil {
+		return *c.Rotation
+	}
+	return p
 }
 
 // Inventory is the contract of the connections' part of the grants table.
