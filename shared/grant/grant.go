@@ -36,8 +36,12 @@ type Grant struct {
 	// two attributes so that no commit undoes a person.
 	Enabled bool
 	Health  Health
-	Reason  Reason   // why Health is not ok; empty when ok
-	Missing []string // scopes that a person must grant, for scope_update_required
+	Reason  Reason // why Health is not ok; empty when ok
+	// Missing holds the scopes that a person must grant. It is non-nil exactly
+	// while a scope_update_required stands (empty when the provider named
+	// none), also beneath a reauthorization_required, so that curing the one
+	// does not forget the other.
+	Missing []string
 
 	// Generation counts committed pairs: 0 before the first. Epoch counts
 	// consents of the owner: a new consent begins a new epoch, and answers of
@@ -112,6 +116,13 @@ const (
 	Expired        Reason = "expired"         // the refresh token's own life is over
 	TokenRejected  Reason = "token_rejected"  // fresh access tokens of two generations were refused
 	ScopeMissing   Reason = "scope_missing"   // insufficient_scope, or a narrower grant than asked
+	PairMissing    Reason = "pair_missing"    // the pair is not at its home any more, and its token has run out
+)
+
+// The homes that Grant.Home may name.
+const (
+	HomeSecrets = "secretsmanager" // a settled pair is in Secrets Manager
+	HomeSealed  = "sealed"         // pairs stay inline
 )
 
 // Lease is the exclusive right to exchange, until Deadline.
@@ -164,6 +175,9 @@ type Pair struct {
 	Scopes  []string    // nil means unchanged (RFC 6749 section 5.1)
 	Issued  time.Time   // start of the request that brought it
 	Expires time.Time
+	// Documented says that Expires rests on the profile's documented life
+	// alone, because the answer named none: such a token is refreshed sooner.
+	Documented bool
 }
 
 // Sealed is a pair that may touch a table.

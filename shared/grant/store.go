@@ -78,7 +78,10 @@ type LeaseWrite struct {
 }
 
 // ReleaseWrite ends a lease. WakeAt says when to look again; zero leaves the
-// wake as it is. Failed adds one to the failures in a row.
+// wake as it is. Failed adds one to the failures in a row. Both are for the
+// holder alone: an Abandon that carries either is refused when the lease is not
+// mine any more, because a wake set late could hide the winner's. It is then
+// sent again without them.
 type ReleaseWrite struct {
 	ID     ID
 	Me     Nonce
@@ -103,8 +106,12 @@ type CommitWrite struct {
 	// old, are removed by name: never those that came after.
 	DropAsides   []Nonce
 	DropAttempts []Nonce
+	// Cured ends a standing scope_update_required: true only when the answer
+	// was minted for all scopes that we ask for (client credentials).
+	Cured bool
 	// AlertDue, when not zero, makes the alerter look at the grant: something
-	// that people were told about has changed.
+	// that people were told about has changed. With Missing it opens an
+	// episode; without it, the scopes are missing since before.
 	AlertDue time.Time
 }
 
@@ -116,7 +123,8 @@ type Times struct {
 	WakeAt    time.Time
 }
 
-// AsideWrite keeps an answer aside under my nonce.
+// AsideWrite keeps an answer aside under my nonce. One that is raw counts as a
+// failure in a row: an exchange that brought nothing usable.
 type AsideWrite struct {
 	ID     ID
 	Me     Nonce
@@ -132,7 +140,10 @@ type RollWrite struct {
 	Aside      Nonce // whose
 	// Former, when not nil, keeps the replaced pair as the aside
 	// [FormerNonce](Generation); nil when it is known dead.
-	Former   *Aside
+	Former *Aside
+	// Reread, when not nil, is committed in place of the aside's own bytes: a
+	// release whose parser has learnt to read a raw aside rolls what it read.
+	Reread   *Aside
 	Times    Times
 	AlertDue time.Time
 }
@@ -148,7 +159,8 @@ type RefuseWrite struct {
 	WakeAt     time.Time
 }
 
-// VerdictWrite opens an episode: a person is needed.
+// VerdictWrite says that a person is needed, and opens an episode unless one is
+// open already. It ends the wake: nothing is to come until a person acts.
 type VerdictWrite struct {
 	ID         ID
 	Me         Nonce
@@ -157,6 +169,11 @@ type VerdictWrite struct {
 	Reason     Reason
 	Missing    []string
 	At         time.Time // also when the alert is due
+	// Same says that people have been told already and the episode goes on.
+	Same bool
+	// Unreadable names the raw asides that I have seen and cannot read. The
+	// condition "asides are empty" means all others.
+	Unreadable []Nonce
 }
 
 // JudgeWrite is a verdict by somebody who holds no lease: a pusher whose fresh
@@ -187,7 +204,7 @@ type ConsentWrite struct {
 	Sealed  Sealed
 	Times   Times
 	Scopes  []string
-	Missing []string // scopes that the owner did not grant
+	Missing []string // scopes that the owner did not grant; any opens an episode
 	Account string
 	// Ticket is the digest of the reconnect ticket that is consumed with it;
 	// empty when there is none (first connection by the operator's own hand).

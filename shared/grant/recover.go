@@ -1,0 +1,162 @@
+package grant
+
+import (
+	"time"
+
+	"bellhop/shared/profile"
+)
+
+// Step is what a holder does next.
+type Step string
+
+// The steps that [Grant.Recover] and [Grant.AfterInvalidGrant] lead to.
+const (
+	Present   Step = "present"    // exchange the snapshot's pair
+	Roll      Step = "roll"       // make Plan.Aside the committed pair
+	Wait      Step = "wait"       // abandon, and look again at Plan.Until
+	Conclude  Step = "conclude"   // the credential was refused before: no POST, go on as after invalid_grant
+	UseWinner Step = "use_winner" // another committed meanwhile: abandon, his pair is the one
+	Refuse    Step = "refuse"     // mark the generation refused, and look again at Plan.Until
+	Condemn   Step = "condemn"    // the verdict: a person is needed
+)
+
+// Plan is a decision of the refresh protocol.
+type Plan struct {
+	Step Step
+	// Aside is whose answer is rolled. KeepFormer says that the pair it
+	// replaces is not known dead, and is kept for later.
+	Aside      Nonce
+	KeepFormer bool
+	// Until is when somebody must look again, for Wait and Refuse; zero means
+	// at once.
+	Until time.Time
+	// Unreadable names the raw asides that a verdict passes over.
+	Unreadable []Nonce
+}
+
+// Recover decides what the holder of this snapshot's lease does before any
+// exchange. The rows are those of docs/protocols.md; an aside that was won with
+// this generation always comes first, because presenting its parent could
+// revoke the family that it belongs to.
+func (g Grant) Recover(me Nonce, rotation profile.Rotation, now time.Time) Plan {
+	risky := g.spent(me) && !g.free(me, rotation, now)
+	if n, ok := g.best(func(a Aside) bool { return !a.Former && a.Base == g.Generation }); ok { // row 1
+		return g.roll(n, rotation)
+	}
+	if n, ok := g.best(func(a Aside) bool { return !a.Former }); ok && risky { // row 2
+		return g.roll(n, rotation)
+	}
+	if g.isRefused() { // row 3
+		return Plan{Step: Conclude}
+	}
+	if risky { // row 4
+		if at := g.presentOnceAt(me); now.Before(at) {
+			return Plan{Step: Wait, Until: at}
+		}
+	}
+	return Plan{Step: Present} // row 5
+}
+
+// AfterInvalidGrant decides what the refusal of the credential of generation
+// presented means, on the item as it is now. It is a hypothesis until nobody
+// can come with an answer any more.
+func (g Grant) AfterInvalidGrant(presented int64, me Nonce, now time.Time) Plan {
+	if g.Generation != presented {
+		return Plan{Step: UseWinner}
+	}
+	until := oldAt(g.foreign(me, false))
+	if g.Lease == nil || g.Lease.Owner != me {
+		return Plan{Step: Refuse, Until: until}
+	}
+	if n, ok := g.best(func(Aside) bool { return true }); ok {
+		return Plan{Step: Roll, Aside: n} // the old pair is dropped: it was refused just now
+	}
+	if now.Before(until) {
+		return Plan{Step: Refuse, Until: until}
+	}
+	return Plan{Step: Condemn, Unreadable: g.unreadable()}
+}
+
+// AfterUnknown is when to try again after my own presentation of this
+// snapshot's credential ended without a readable answer. The first time it is
+// at once where presenting twice is free, and otherwise at the edge.
+func (g Grant) AfterUnknown(me Nonce, rotation profile.Rotation, now time.Time) time.Time {
+	pause := now
+	if g.Failures > 0 {
+		pause = now.Add(g.Backoff())
+	}
+	// Nobody's nonce is empty: my own attempt counts like the others.
+	if g.Attempts[me].Kind != KindRefresh || g.free("", rotation, now) {
+		return pause
+	}
+	return latest(pause, g.presentOnceAt(""))
+}
+
+// roll plans to roll n before any refusal.
+func (g Grant) roll(n Nonce, rotation profile.Rotation) Plan {
+	knownSpent := rotation.Policy == "detect" && g.Asides[n].Base == g.Generation
+	return Plan{Step: Roll, Aside: n, KeepFormer: !knownSpent && !g.isRefused()}
+}
+
+func (g Grant) isRefused() bool { return g.Generation > 0 && g.Refused == g.Generation }
+
+// presentOnceAt is when a credential that may be spent is presented all the
+// same: at the mandatory edge, and only when every refresh attempt of others,
+// of any generation, is old.
+func (g Grant) presentOnceAt(me Nonce) time.Time {
+	return latest(g.Edge(), oldAt(g.foreign(me, true)))
+}
+
+// spent reports whether another may have used up this generation's credential.
+func (g Grant) spent(me Nonce) bool { return !g.firstPresented(me).IsZero() }
+
+// free reports whether presenting a credential that may be spent costs nothing.
+func (g Grant) free(me Nonce, rotation profile.Rotation, now time.Time) bool {
+	switch rotation.Policy {
+	case "none":
+		return true
+	case "grace":
+		return now.Before(g.firstPresented(me).Add(rotation.Grace.D()))
+	default:
+		return false
+	}
+}
+
+// firstPresented is when somebody else may first have presented this
+// generation's credential, from the attempts that are still open and from raw
+// asides, whose attempt ended when they were kept; zero when nobody did.
+func (g Grant) firstPresented(me Nonce) time.Time {
+	var first time.Time
+	note := func(at time.Time) {
+		if first.IsZero() || at.Before(first) {
+			first = at
+		}
+	}
+	for _, a := range g.foreign(me, true) {
+		if a.Generation == g.Generation {
+			note(a.At)
+		}
+	}
+	for _, a := range g.Asides {
+		if a.Raw && a.Base == g.Generation {
+			note(a.At.Add(-LeaseFor))
+		}
+	}
+	return first
+}
+
+// WhyDead words the verdict over this generation's credential: what is known of
+// how it may have died. Idle bounds an unused refresh token's life, 0 for no
+// documented bound.
+func (g Grant) WhyDead(me Nonce, token profile.Token, now time.Time) Reason {
+	age := now.Sub(g.Issued)
+	switch {
+	case g.spent(me):
+		return AnswerLost
+	case token.RefreshIdle > 0 && age > token.RefreshIdle.D(),
+		token.RefreshLifetime > 0 && age > token.RefreshLifetime.D():
+		return Expired
+	default:
+		return Revoked
+	}
+}
