@@ -93,11 +93,17 @@ type Lane struct {
 	Holder *Holder
 	Marks  map[string]Mark
 	// HoldUntil keeps everybody away, and Hold says why in a bounded word
-	// ("throttled", "auth", "health", "disabled", "pace", "outage", "unknown").
+	// ("throttled", "auth", "scope", "denied", "health", "disabled", "outage",
+	// "unknown").
 	HoldUntil time.Time
 	Hold      string
 	WakeAt    time.Time // zero: nothing to come
 	Failures  int       // chunks in a row that did not go through: paces the next hold
+	// Refused is the generation of the last token that the provider answered
+	// with 401 although it was old enough to be known everywhere; 0 for none.
+	// A second one in a row is a verdict. A hold sets it, a chunk that went
+	// through and a release clear it.
+	Refused int64
 	// Hops counts waits in a row that went by the queue; Lambda stops a chain
 	// of about 16 invocations, so longer ones go by the wake alone.
 	Hops int
@@ -121,10 +127,20 @@ type Job struct {
 	Connection connection.ID
 	ID         string // the provider's
 	Spans      []Span
-	Started    time.Time
-	Deadline   time.Time // when it is given up and its cells are dirty again
-	WakeAt     time.Time // next poll
-	Polls      int
+	// Runs are what the items of the call were about, in their order, for
+	// providers whose results name an item by its index alone. Stores keep them
+	// as they are; empty for providers that name rate and dates.
+	Runs     []Run
+	Started  time.Time
+	Deadline time.Time // when it is given up and its cells are dirty again
+	WakeAt   time.Time // next poll
+	Polls    int
+}
+
+// Run is a range of nights of one room type and rate plan, both ends included.
+type Run struct {
+	Room, Plan string
+	From, To   Date
 }
 
 // Readback is a walk through a connection's rates at the provider. The cursor is
