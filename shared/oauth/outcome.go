@@ -38,7 +38,9 @@ func (c Class) Spent() bool { return c == Unknown }
 // Outcome is one exchange, judged. Its printable fields hold no secret.
 type Outcome struct {
 	Class Class
-	// Pair is set for Issued alone.
+	// Pair is set for Issued alone. Its Refresh is empty when the answer named
+	// none, and the presented one stays good (RFC 6749 section 6): whoever
+	// commits the pair carries it over.
 	Pair grant.Pair
 	// Raw is the answer's body, for Unreadable alone.
 	Raw secret.Text
@@ -46,6 +48,10 @@ type Outcome struct {
 	// code when it is one of the registered ones, "other" for any other.
 	Status int
 	Code   string
+	// Cause says in one of a few words why there is no readable answer, for the
+	// log alone: "endpoint", "credential", "late", "connect", "timeout",
+	// "broken", "cut_short", "too_long", "parse"; empty otherwise.
+	Cause string
 	// RetryAt is when the provider will listen again; zero when it did not say.
 	RetryAt time.Time
 	// Account is the provider's account where the answer names it (a claim or a

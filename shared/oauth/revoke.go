@@ -1,0 +1,98 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"bellhop/shared/profile"
+	"bellhop/shared/secret"
+)
+
+// StatusError is an answer that was not a success. It holds no body.
+type StatusError struct {
+	Act    string // "revoking" or "asking userinfo"
+	Status int
+}
+
+// Error implements error.
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("%s: the provider answered %d %s", e.Act, e.Status, http.StatusText(e.Status))
+}
+
+// ErrNoAnswer says that a revocation or userinfo request had no answer. The
+// cause is left out: an error of net/http names the URL.
+var ErrNoAnswer = errors.New("no answer from the provider")
+
+// Revocation is one token to end (RFC 7009).
+type Revocation struct {
+	Endpoint     string
+	ClientID     string
+	ClientSecret secret.Text
+	Token        secret.Text
+	Hint         string // "refresh_token" or "access_token"; empty for none
+}
+
+// Revoke ends a token that must not stay good, such as one that was issued for
+// another account than the grant's. Revoking what is unknown is a success to
+// the provider (RFC 7009 section 2.2), so it may be repeated. An answer that is
+// no success is a [*StatusError].
+func (c *Client) Revoke(ctx context.Context, p profile.Token, r Revocation) error {
+	if err := profile.CheckURL(r.Endpoint); err != nil {
+		return fmt.Errorf("revocation endpoint: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	form := url.Values{"token": {r.Token.Reveal()}}
+	setUnlessEmpty(form, "token_type_hint", r.Hint)
+	if p.Auth == "body" {
+		form.Set("client_id", r.ClientID)
+		setUnlessEmpty(form, "client_secret", r.ClientSecret.Reveal())
+	}
+	req, err := newPost(ctx, r.Endpoint, &gate{body: form.Encode(), now: c.now})
+	if err != nil {
+		return fmt.Errorf("revoking: %w", ErrNoAnswer)
+	}
+	authenticate(req, p.Auth, r.ClientID, r.ClientSecret)
+	_, err = c.read(req, "revoking")
+	return err
+}
+
+// UserInfo asks whose token it is: one field of the provider's userinfo answer
+// by its dotted name, as text. It is empty, without an error, when the answer
+// does not have it. An answer that is no success is a [*StatusError].
+func (c *Client) UserInfo(ctx context.Context, endpoint string, access secret.Text, field string) (string, error) {
+	if err := profile.CheckURL(endpoint); err != nil {
+		return "", fmt.Errorf("userinfo endpoint: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint, nil)
+	if err != nil {
+		return "", fmt.Errorf("asking userinfo: %w", ErrNoAnswer)
+	}
+	req.Header.Set("Authorization", "Bearer "+access.Reveal())
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", userAgent)
+	a, err := c.read(req, "asking userinfo")
+	if err != nil {
+		return "", err
+	}
+	return lookup(a.fields(), field), nil
+}
+
+// read sends req and returns the answer if it is a success.
+func (c *Client) read(req *http.Request, act string) (answer, error) {
+	resp, err := c.http.RoundTrip(req)
+	if err != nil {
+		return answer{}, fmt.Errorf("%s: %w", act, ErrNoAnswer)
+	}
+	defer resp.Body.Close()
+	a := readAnswer(resp)
+	if a.status/100 != 2 {
+		return a, &StatusError{Act: act, Status: a.status}
+	}
+	return a, nil
+}

@@ -1,0 +1,114 @@
+package seal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"bellhop/shared/secret"
+)
+
+const (
+	// keepFor is how long a fetched key set is used without asking again.
+	keepFor = 5 * time.Minute
+	// refetchAfter bounds how often unknown key ids may make us ask: a table
+	// full of garbage must not become a flood of requests.
+	refetchAfter = 10 * time.Second
+)
+
+// fetcher is where the key set's text lives.
+type fetcher interface {
+	Keys(ctx context.Context) (secret.Text, error)
+}
+
+// Source keeps the key set of the process. It is safe for concurrent use.
+type Source struct {
+	from fetcher
+	now  func() time.Time
+
+	mu      sync.Mutex
+	set     *KeySet   // guarded by mu; nil before the first fetch
+	fetched time.Time // guarded by mu
+}
+
+// NewSource returns a source that fetches when it is first asked. now nil means
+// [time.Now].
+func NewSource(from fetcher, now func() time.Time) *Source {
+	if now == nil {
+		now = time.Now
+	}
+	return &Source{from: from, now: now}
+}
+
+// Keys returns the key set, fetched at most five minutes ago. When fetching
+// fails an older one is good enough: keys are added and never changed, so
+// nothing sealed with it is lost.
+func (s *Source) Keys(ctx context.Context) (*KeySet, error) {
+	set, age := s.held()
+	if set != nil && age < keepFor {
+		return set, nil
+	}
+	fresh, err := s.fetch(ctx)
+	if err != nil && set != nil {
+		return set, nil
+	}
+	return fresh, err
+}
+
+// Having returns a key set that has the key of that id, fetching once more when
+// the present one does not: another process may have sealed with a key that was
+// added a moment ago. ErrUnknownKey when it is not there either.
+func (s *Source) Having(ctx context.Context, id string) (*KeySet, error) {
+	set, err := s.Keys(ctx)
+	if err != nil || set.Knows(id) {
+		return set, err
+	}
+	if _, age := s.held(); age >= refetchAfter {
+		if set, err = s.fetch(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if !set.Knows(id) {
+		return nil, fmt.Errorf("%w: %q", ErrUnknownKey, id)
+	}
+	return set, nil
+}
+
+// Held returns the key set that is here, however old, without asking anybody.
+// It is for sealing an answer that has just arrived: then nothing may stand
+// between its bytes and the table. ErrNotReady before the first fetch.
+func (s *Source) Held() (*KeySet, error) {
+	set, _ := s.held()
+	if set == nil {
+		return nil, ErrNotReady
+	}
+	return set, nil
+}
+
+// ErrNotReady says that no key set was fetched yet.
+var ErrNotReady = errors.New("no key set here yet")
+
+func (s *Source) held() (*KeySet, time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.set, s.now().Sub(s.fetched)
+}
+
+// fetch asks without holding the lock. Two who ask at once both get an answer,
+// and the later one stays.
+func (s *Source) fetch(ctx context.Context) (*KeySet, error) {
+	text, err := s.from.Keys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("fetching the key set: %w", err)
+	}
+	set, err := Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.set, s.fetched = set, s.now()
+	return set, nil
+}

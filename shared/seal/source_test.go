@@ -1,0 +1,155 @@
+package seal
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"bellhop/shared/secret"
+)
+
+// shelf is where a key set lies in these tests.
+type shelf struct {
+	mu      sync.Mutex
+	text    secret.Text
+	err     error
+	fetches int
+}
+
+func (s *shelf) Keys(context.Context) (secret.Text, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fetches++
+	return s.text, s.err
+}
+
+// tick is a clock that is set by hand.
+type tick struct{ now time.Time }
+
+func (c *tick) Now() time.Time { return c.now }
+
+func newSource() (*Source, *shelf, *tick) {
+	s := &shelf{text: keySet("k1", "k1", key1)}
+	c := &tick{now: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)}
+	return NewSource(s, c.Now), s, c
+}
+
+func TestSource_FetchesOnceInFiveMinutes(t *testing.T) {
+	src, shelf, clock := newSource()
+	for range 3 {
+		if _, err := src.Keys(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clock.now = clock.now.Add(keepFor - 1)
+	_, _ = src.Keys(t.Context())
+	if shelf.fetches != 1 {
+		t.Errorf("%d fetches, want 1", shelf.fetches)
+	}
+	clock.now = clock.now.Add(1)
+	_, _ = src.Keys(t.Context())
+	if shelf.fetches != 2 {
+		t.Errorf("%d fetches after five minutes, want 2", shelf.fetches)
+	}
+}
+
+// Secrets Manager is down: what was sealed yesterday still opens.
+func TestSource_StaleIsGoodEnough(t *testing.T) {
+	src, shelf, clock := newSource()
+	if _, err := src.Keys(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	shelf.err = errors.New("unreachable")
+	clock.now = clock.now.Add(time.Hour)
+	if k, err := src.Keys(t.Context()); err != nil || k.Current() != "k1" {
+		t.Errorf("got %v", err)
+	}
+	shelf.err, shelf.text = nil, secret.New("{}")
+	if k, err := src.Keys(t.Context()); err != nil || k.Current() != "k1" {
+		t.Errorf("a damaged key set took the place of a good one: %v", err)
+	}
+}
+
+func TestSource_NothingYet(t *testing.T) {
+	src, shelf, _ := newSource()
+	if _, err := src.Held(); !errors.Is(err, ErrNotReady) {
+		t.Errorf("held: %v", err)
+	}
+	shelf.err = errors.New("unreachable")
+	if k, err := src.Keys(t.Context()); err == nil || k != nil {
+		t.Error("a key set out of nothing")
+	}
+	shelf.err = nil
+	if _, err := src.Keys(t.Context()); err != nil {
+		t.Errorf("after the outage: %v", err)
+	}
+}
+
+// Held never asks: an answer in hand must reach the table.
+func TestSource_HeldAsksNobody(t *testing.T) {
+	src, shelf, clock := newSource()
+	_, _ = src.Keys(t.Context())
+	clock.now = clock.now.Add(24 * time.Hour)
+	if k, err := src.Held(); err != nil || k.Current() != "k1" || shelf.fetches != 1 {
+		t.Errorf("got %v after %d fetches", err, shelf.fetches)
+	}
+}
+
+// Another process sealed with a key that was added a minute ago.
+func TestSource_UnknownKeyFetchesAgain(t *testing.T) {
+	src, shelf, clock := newSource()
+	_, _ = src.Keys(t.Context())
+	shelf.text = keySet("k2", "k1", key1, "k2", key2)
+	clock.now = clock.now.Add(time.Minute)
+	if k, err := src.Having(t.Context(), "k2"); err != nil || !k.Knows("k2") || shelf.fetches != 2 {
+		t.Errorf("got %v after %d fetches", err, shelf.fetches)
+	}
+	if _, err := src.Having(t.Context(), "k1"); err != nil || shelf.fetches != 2 {
+		t.Errorf("a known key: %v after %d fetches", err, shelf.fetches)
+	}
+}
+
+// Garbage in the table is not a flood of requests.
+func TestSource_UnknownKeyAsksNotMoreThanEveryTenSeconds(t *testing.T) {
+	src, shelf, clock := newSource()
+	for range 100 {
+		if _, err := src.Having(t.Context(), "k9"); !errors.Is(err, ErrUnknownKey) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	if shelf.fetches != 1 {
+		t.Errorf("%d fetches at once, want 1", shelf.fetches)
+	}
+	clock.now = clock.now.Add(refetchAfter)
+	for range 100 {
+		_, _ = src.Having(t.Context(), "k9")
+	}
+	if shelf.fetches != 2 {
+		t.Errorf("%d fetches after ten seconds, want 2", shelf.fetches)
+	}
+}
+
+func TestSource_UnknownKeyWhileUnreachable(t *testing.T) {
+	src, shelf, clock := newSource()
+	_, _ = src.Keys(t.Context())
+	shelf.err = errors.New("unreachable")
+	clock.now = clock.now.Add(time.Minute)
+	if _, err := src.Having(t.Context(), "k2"); err == nil || errors.Is(err, ErrUnknownKey) {
+		t.Errorf("got %v: that the key is unknown is not known", err)
+	}
+}
+
+func TestSource_ManyAtOnce(t *testing.T) {
+	src, _, _ := newSource()
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			if _, err := src.Having(t.Context(), "k1"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,169 @@
+package secretsmanager
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"bellhop/shared/seal"
+	"bellhop/shared/secret"
+)
+
+func newReader(t *testing.T) (*Reader, Writer, *service, *tick) {
+	t.Helper()
+	c := &tick{now: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)}
+	s := newService(c.Now)
+	return NewReader(ReaderConfig{API: s, Prefix: "bellhop/", Now: c.Now}), Writer{API: s, Prefix: "bellhop/"}, s, c
+}
+
+func TestClientSecrets_AsWritten(t *testing.T) {
+	r, w, s, _ := newReader(t)
+	if err := w.PutClientSecret(t.Context(), "main", secret.New(`cs"1`)); err != nil {
+		t.Fatal(err)
+	}
+	current, next, err := r.ClientSecrets(t.Context(), "main")
+	if err != nil || current.Reveal() != `cs"1` || !next.Empty() {
+		t.Errorf("read %v", err)
+	}
+	if got := s.secrets["bellhop/client/main"].versions[s.secrets["bellhop/client/main"].current].text; got != `{"client_secret":"cs\"1","next":""}` {
+		t.Errorf("stored as %s", got)
+	}
+}
+
+// While a secret is being changed there are two.
+func TestClientSecrets_Next(t *testing.T) {
+	r, w, _, _ := newReader(t)
+	if err := w.PutClientSecret(t.Context(), "main", secret.New("old")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.PutClientSecrets(t.Context(), "main", secret.New("old"), secret.New("new")); err != nil {
+		t.Fatal(err)
+	}
+	current, next, err := r.ClientSecrets(t.Context(), "main")
+	if err != nil || current.Reveal() != "old" || next.Reveal() != "new" {
+		t.Errorf("read %v", err)
+	}
+}
+
+func TestClientSecrets_KeptForFiveMinutes(t *testing.T) {
+	r, w, s, c := newReader(t)
+	_ = w.PutClientSecret(t.Context(), "main", secret.New("old"))
+	for range 5 {
+		_, _, _ = r.ClientSecrets(t.Context(), "main")
+	}
+	if n := s.count("GetSecretValue"); n != 1 {
+		t.Errorf("%d reads, want 1", n)
+	}
+	_ = w.PutClientSecret(t.Context(), "main", secret.New("new"))
+	c.advance(keepFor - 1)
+	if current, _, _ := r.ClientSecrets(t.Context(), "main"); current.Reveal() != "old" {
+		t.Error("asked again too early")
+	}
+	c.advance(1)
+	if current, _, _ := r.ClientSecrets(t.Context(), "main"); current.Reveal() != "new" {
+		t.Error("the new secret is not seen after five minutes")
+	}
+}
+
+// The provider refused the secret: the next exchange asks for a newer one.
+func TestClientSecrets_Forget(t *testing.T) {
+	r, w, _, _ := newReader(t)
+	_ = w.PutClientSecret(t.Context(), "main", secret.New("old"))
+	_, _, _ = r.ClientSecrets(t.Context(), "main")
+	_ = w.PutClientSecret(t.Context(), "main", secret.New("new"))
+	r.Forget("main")
+	r.Forget("nobody")
+	if current, _, err := r.ClientSecrets(t.Context(), "main"); err != nil || current.Reveal() != "new" {
+		t.Errorf("read %v", err)
+	}
+}
+
+func TestClientSecrets_StaleWhileUnreachable(t *testing.T) {
+	r, w, s, c := newReader(t)
+	_ = w.PutClientSecret(t.Context(), "main", secret.New("old"))
+	_, _, _ = r.ClientSecrets(t.Context(), "main")
+	down := errors.New("unreachable")
+	s.fail = func(string) (error, bool) { return down, false }
+	c.advance(time.Hour)
+	if current, _, err := r.ClientSecrets(t.Context(), "main"); err != nil || current.Reveal() != "old" {
+		t.Errorf("read %v", err)
+	}
+	if _, _, err := r.ClientSecrets(t.Context(), "other"); !errors.Is(err, down) {
+		t.Errorf("one that was never read: %v", err)
+	}
+}
+
+func TestClientSecrets_Trouble(t *testing.T) {
+	r, _, s, _ := newReader(t)
+	if _, _, err := r.ClientSecrets(t.Context(), "main"); !errors.Is(err, ErrNoSecret) || !strings.Contains(err.Error(), "main") {
+		t.Errorf("none: %v", err)
+	}
+	for _, text := range []string{"canary", `{"next":"canary"}`, `{"client_secret":""}`, `{"client_secret":7}`, `["canary"]`} {
+		s.secrets["bellhop/client/main"] = &stored{versions: map[string]value{"v": {text: text}}, current: "v"}
+		r.Forget("main")
+		if _, _, err := r.ClientSecrets(t.Context(), "main"); !errors.Is(err, ErrForm) || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// A secret that was deleted is gone, whatever we remember of it.
+func TestText_DeletedIsNotStale(t *testing.T) {
+	r, w, s, c := newReader(t)
+	_ = w.PutClientSecret(t.Context(), "main", secret.New("old"))
+	_, _, _ = r.ClientSecrets(t.Context(), "main")
+	delete(s.secrets, "bellhop/client/main")
+	c.advance(keepFor)
+	if _, _, err := r.ClientSecrets(t.Context(), "main"); !errors.Is(err, ErrNoSecret) {
+		t.Errorf("read %v", err)
+	}
+}
+
+func TestText_ManyAtOnce(t *testing.T) {
+	r, w, _, _ := newReader(t)
+	_ = w.PutClientSecret(t.Context(), "main", secret.New("cs"))
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if current, _, err := r.ClientSecrets(t.Context(), "main"); err != nil || current.Reveal() != "cs" {
+				t.Error(err)
+			}
+			r.Forget("main")
+		})
+	}
+	wg.Wait()
+}
+
+func TestWriter_RefusesNone(t *testing.T) {
+	_, w, s, _ := newReader(t)
+	if err := w.PutClientSecret(t.Context(), "main", secret.Text{}); err == nil || len(s.names()) != 0 {
+		t.Errorf("stored nothing as a secret: %v", err)
+	}
+	denied := errors.New("denied")
+	s.fail = func(string) (error, bool) { return denied, false }
+	if err := w.PutClientSecret(t.Context(), "main", secret.New("canary")); !errors.Is(err, denied) || strings.Contains(err.Error(), "canary") {
+		t.Errorf("denied: %v", err)
+	}
+}
+
+// The key set comes from where the template put it.
+func TestKeySet_FeedsASource(t *testing.T) {
+	_, _, s, c := newReader(t)
+	keys := KeySet{API: s, ID: "arn:keys"}
+	if _, err := keys.Keys(t.Context()); !errors.Is(err, ErrNoSecret) {
+		t.Errorf("none: %v", err)
+	}
+	text := `{"v":1,"stack":"stack/1","current":"k1","k1":"0123456789abcdefghijABCDEFGHIJ0123456789abcdefghijABCDEFGHIJ0001"}`
+	if _, err := s.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("arn:keys"), SecretString: &text, ClientRequestToken: aws.String(strings.Repeat("t", 32))}); err != nil {
+		t.Fatal(err)
+	}
+	set, err := seal.NewSource(keys, c.Now).Keys(t.Context())
+	if err != nil || set.Current() != "k1" {
+		t.Errorf("read %v", err)
+	}
+}
