@@ -77,7 +77,7 @@ func TestRecover_Rows(t *testing.T) {
 		{"row 2: at detect, of an older base, the old pair is kept", all(kept("a", 4, time.Second), spent), detect, Plan{Step: Roll, Aside: "a", KeepFormer: true}},
 		{"row 2: not while presenting is free", all(kept("a", 4, time.Second), spent), grace, Plan{Step: Present}},
 		{"row 2: not when nothing may be spent", all(kept("a", 4, time.Second)), detect, Plan{Step: Present}},
-		{"row 2: a former pair is no answer", all(former(4), older), grace, Plan{Step: Present}},
+		{"row 2: a former pair is no answer", all(former(4), older), grace, Plan{Step: Wait, Until: noon.Add(10 * time.Second)}},
 
 		{"row 3: refused before, no POST", all(refused), none, Plan{Step: Conclude}},
 		{"row 3: an older refusal says nothing", all(func(g *Grant) { g.Refused = 4 }), none, Plan{Step: Present}},

@@ -1,0 +1,124 @@
+package refresh
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"bellhop/shared/grant"
+	"bellhop/shared/oauth"
+	"bellhop/shared/secret"
+)
+
+// Exchange presents the snapshot's credential once. Whatever keeps it from
+// being sent is a class like any other: NotSent, and nothing is lost.
+func (r *Run) Exchange(ctx context.Context) oauth.Outcome {
+	out := r.exchange(ctx)
+	r.report.answered(out)
+	return out
+}
+
+func (r *Run) exchange(ctx context.Context) oauth.Outcome {
+	if out, ok := r.openPair(ctx); !ok {
+		return out
+	}
+	current, next, err := r.c.Secrets.ClientSecrets(ctx, r.snapshot.Client)
+	if err != nil {
+		return oauth.Outcome{Class: oauth.NotSent, Cause: "client_secret"}
+	}
+	out := r.post(ctx, current)
+	if out.Class != oauth.BadClient {
+		return out
+	}
+	r.c.Secrets.Forget(r.snapshot.Client)
+	if next.Empty() {
+		return out
+	}
+	// The provider refused us without looking at the grant, so the other
+	// secret of a rotation is no second exchange.
+	return r.post(ctx, next)
+}
+
+// openPair opens the snapshot's pair, whose refresh token is presented and
+// which an answer without one keeps. False comes with the outcome.
+func (r *Run) openPair(ctx context.Context) (oauth.Outcome, bool) {
+	if r.kind() == grant.KindClient {
+		return oauth.Outcome{}, true // minted from our own credentials
+	}
+	p, err := r.c.Vault.Open(ctx, r.snapshot)
+	switch {
+	case errors.Is(err, grant.ErrPairMissing):
+		return r.unpresentable("pair_missing", grant.PairMissing), false
+	case err != nil:
+		return oauth.Outcome{Class: oauth.NotSent, Cause: "pair"}, false
+	case p.Refresh.Empty():
+		return r.unpresentable("no_refresh_token", grant.Expired), false
+	}
+	r.pair = p
+	return oauth.Outcome{}, true
+}
+
+// unpresentable is the outcome of having nothing to present. While the access
+// token lasts, pushes go on; at its edge the owner is needed.
+func (r *Run) unpresentable(cause string, reason grant.Reason) oauth.Outcome {
+	if r.snapshot.Lasts(r.c.Now()) {
+		return oauth.Outcome{Class: oauth.NotSent, Cause: cause, RetryAt: r.snapshot.Edge()}
+	}
+	r.reason = reason
+	return oauth.Outcome{Class: oauth.Dead, Cause: cause}
+}
+
+// post is one request. The wall clock is checked against the lease here and,
+// by the exchanger, just before the request is written: a machine that stood
+// still in between must not present what is no longer its own. Once begun, it
+// is not cut off by the end of the invocation.
+func (r *Run) post(ctx context.Context, clientSecret secret.Text) oauth.Outcome {
+	latest := r.snapshot.Lease.Deadline.Add(-exchangeFor - commitFor)
+	if r.c.Now().After(latest) || !r.c.enough(ctx) {
+		return oauth.Outcome{Class: oauth.NotSent, Cause: "late"}
+	}
+	ctx, cancel := bounded(ctx, exchangeFor)
+	defer cancel()
+	token := r.profile.Token
+	out := r.c.Exchange.Exchange(ctx, token, oauth.Request{
+		Kind: r.kind(), Endpoint: r.client.EndpointsOver(token.Endpoints).Token,
+		ClientID: r.client.ClientID, ClientSecret: clientSecret,
+		Refresh: r.pair.Refresh, Scopes: token.Scopes, Deadline: latest,
+	})
+	r.unknown = r.unknown || out.Class.Spent()
+	return out
+}
+
+// Conclude ends a run whose exchange brought no pair, by the one class that the
+// answer was put into.
+func (r *Run) Conclude(ctx context.Context, out oauth.Outcome) (again time.Time, err error) {
+	now := r.c.Now()
+	switch out.Class {
+	case oauth.Unreadable:
+		return r.keepRaw(ctx, out)
+	case oauth.Dead:
+		return r.AfterInvalidGrant(ctx)
+	case oauth.BadScope:
+		return r.scopeVerdict(ctx)
+	case oauth.Unknown:
+		return r.afterUnknown(ctx, now)
+	default: // not spent: the provider said so, or never saw it
+		r.report.failed(out)
+		until := r.snapshot.RetryAt(out.RetryAt, now)
+		if r.unknown {
+			return r.Release(ctx, until)
+		}
+		return r.abandon(ctx, grant.ReleaseWrite{ID: r.snapshot.ID, Me: r.me, WakeAt: until, Failed: true})
+	}
+}
+
+// afterUnknown leaves the attempt for the next holder to see. Minting spends
+// nothing, so there the attempt would only be in the way.
+func (r *Run) afterUnknown(ctx context.Context, now time.Time) (time.Time, error) {
+	r.report.lost()
+	until := r.snapshot.AfterUnknown(r.me, r.rotation(), now)
+	if r.kind() == grant.KindClient {
+		return r.abandon(ctx, grant.ReleaseWrite{ID: r.snapshot.ID, Me: r.me, WakeAt: until, Failed: true})
+	}
+	return r.Release(ctx, until)
+}

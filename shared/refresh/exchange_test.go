@@ -1,0 +1,117 @@
+package refresh
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"bellhop/shared/grant"
+	"bellhop/shared/granttest"
+	"bellhop/shared/oauth"
+	"bellhop/shared/secret"
+)
+
+func TestExchange_Asks(t *testing.T) {
+	on(t, func(s *step) {
+		r := s.leases()
+		if out := r.Exchange(s.Context()); out.Class != oauth.Issued {
+			s.Fatalf("class %s", out.Class)
+		}
+		q := s.asked[0]
+		if q.Kind != grant.KindRefresh || q.Endpoint != "https://override.example/token" || q.ClientID != "bellhop" ||
+			!q.Refresh.Equal(secret.New("refresh-0")) || !q.ClientSecret.Equal(secret.New("s")) {
+			s.Errorf("asked %+v", q)
+		}
+		if latest := r.snapshot.Lease.Deadline.Add(-10 * time.Second); !q.Deadline.Equal(latest) {
+			s.Errorf("may be written until %v, want %v: exchange and commit fit into the lease", q.Deadline, latest)
+		}
+	})
+}
+
+// A machine that stood still between lease and request presents nothing: the
+// lease may be another's by now.
+func TestExchange_FrozenBeforeItsRequest(t *testing.T) {
+	on(t, func(s *step) {
+		r := s.leases()
+		time.Sleep(5*time.Second + 1)
+		out := r.Exchange(s.Context())
+		if out.Class != oauth.NotSent || len(s.asked) != 0 {
+			s.Errorf("class %s after %d requests", out.Class, len(s.asked))
+		}
+		if _, err := r.Conclude(s.Context(), out); err != nil || len(s.now().Attempts) != 0 {
+			s.Errorf("the attempt stays although nothing was presented: %v", err)
+		}
+	})
+}
+
+// No refresh token in the answer keeps the old one; no scope means unchanged.
+func TestCommit_WhatTheAnswerLeftUnsaid(t *testing.T) {
+	on(t, func(s *step) {
+		r := s.leases()
+		s.answer.Pair.Refresh, s.answer.Pair.Scopes = secret.Text{}, nil
+		out := r.Exchange(s.Context())
+		if err := r.Commit(s.Context(), out.Pair); err != nil {
+			s.Fatal(err)
+		}
+		g := s.now()
+		p, err := s.Vault.Open(s.Context(), g)
+		if err != nil || !p.Refresh.Equal(secret.New("refresh-0")) || !p.Access.Equal(secret.New("access-1")) {
+			s.Errorf("the old refresh token is gone: %v", err)
+		}
+		if len(g.Scopes) != 1 || g.Health != grant.OK {
+			s.Errorf("scopes %v, %s", g.Scopes, g.Health)
+		}
+	})
+}
+
+// My commit landed and its answer was lost, three times over: keeping aside is
+// refused, and that is how I know. The event says so.
+func TestKeepAside_RefusedMeansCommitted(t *testing.T) {
+	on(t, func(s *step) {
+		r := s.leases()
+		out := r.Exchange(s.Context())
+		s.failing("Commit", tries, granttest.Landed)
+		err := r.Commit(s.Context(), out.Pair)
+		if err == nil {
+			s.Fatal("the commit's answer was not lost")
+		}
+		again, err := r.KeepAside(s.Context(), err)
+		if err != nil || !again.IsZero() || len(s.now().Asides) != 0 || s.now().Generation != 2 {
+			s.Errorf("again %v, %v; grant %+v", again, err, s.now())
+		}
+		if r.report.came != "committed" {
+			s.Errorf("reported as %s", r.report.came)
+		}
+	})
+}
+
+func TestKeepAside_TableIsAway(t *testing.T) {
+	on(t, func(s *step) {
+		r := s.leases()
+		out := r.Exchange(s.Context())
+		s.store.Fault = func(string) granttest.Fault { return granttest.NotLanded }
+		_, err := r.KeepAside(s.Context(), r.Commit(s.Context(), out.Pair))
+		if !errors.Is(err, granttest.ErrLost) || r.report.came != "unknown" {
+			s.Errorf("%v, reported as %s", err, r.report.came)
+		}
+	})
+}
+
+// Settling is put home first, ref second; a pair that has been replaced
+// meanwhile is nobody's business.
+func TestSettle_OvertakenIsNoFailure(t *testing.T) {
+	on(t, func(s *step) {
+		g := s.now()
+		p, err := s.Vault.Open(s.Context(), g)
+		if err != nil {
+			s.Fatal(err)
+		}
+		winner := s.leases()
+		if err := winner.Commit(s.Context(), winner.Exchange(s.Context()).Pair); err != nil {
+			s.Fatal(err)
+		}
+		if !s.settle(s.Context(), g, p) || s.now().Ref != "" {
+			s.Error("an old pair was settled over a new one")
+		}
+	})
+}

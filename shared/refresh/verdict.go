@@ -1,0 +1,105 @@
+package refresh
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"bellhop/shared/grant"
+)
+
+// AfterInvalidGrant ends a run whose credential was refused, now or by an
+// earlier holder. The refusal is a hypothesis: the item is read again, and only
+// when nobody can come with an answer any more does it become a verdict. A write
+// that is refused because the item has moved is decided anew.
+func (r *Run) AfterInvalidGrant(ctx context.Context) (again time.Time, err error) {
+	for range tries {
+		current, err := r.c.Store.Read(ctx, r.snapshot.ID)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("reading grant %s after a refusal: %w", r.snapshot.ID, err)
+		}
+		if _, open := current.Attempts[r.me]; !open {
+			r.report.concluded(current) // by a write of mine whose answer was lost, or by a consent
+			return time.Time{}, nil
+		}
+		current = r.readable(ctx, current)
+		plan := current.AfterInvalidGrant(r.snapshot.Generation, r.me, r.c.Now())
+		r.report.outcome(string(plan.Step))
+		switch plan.Step {
+		case grant.UseWinner:
+			return r.Abandon(ctx, time.Time{})
+		case grant.Roll:
+			r.snapshot = current // same generation, same lease: its newer asides are mine to roll
+			return r.Roll(ctx, plan)
+		case grant.Refuse:
+			err = r.Refuse(ctx, plan.Until)
+			again = atLeast(plan.Until, r.c.Now())
+		default:
+			err = r.Verdict(ctx, current, plan)
+			again = time.Time{}
+		}
+		if _, refused := conflict(err); !refused {
+			return again, landed(err, "recording the refusal of grant", r.snapshot.ID)
+		}
+	}
+	return r.Abandon(ctx, time.Time{}) // it moves faster than we judge: somebody is at work
+}
+
+// Refuse marks the generation's credential as refused, so that nobody presents
+// it again while somebody may still come with an answer.
+func (r *Run) Refuse(ctx context.Context, until time.Time) error {
+	w := grant.RefuseWrite{
+		ID: r.snapshot.ID, Me: r.me, Generation: r.snapshot.Generation, WakeAt: atLeast(until, r.c.Now()),
+	}
+	return r.write(ctx, func(ctx context.Context) error { return r.c.Store.Refuse(ctx, w) })
+}
+
+// Verdict says that a person is needed, fenced like a commit: same generation,
+// my lease, and no answer waiting.
+func (r *Run) Verdict(ctx context.Context, current grant.Grant, plan grant.Plan) error {
+	now := r.c.Now()
+	reason := r.reason
+	if reason == "" {
+		reason = current.WhyDead(r.me, r.profile.Token, now)
+	}
+	w := grant.VerdictWrite{
+		ID: current.ID, Me: r.me, Generation: r.snapshot.Generation, At: now,
+		Health: grant.ReauthorizationRequired, Reason: reason, Unreadable: plan.Unreadable,
+		Same: current.Health == grant.ReauthorizationRequired,
+	}
+	r.report.verdict = w
+	err := r.write(ctx, func(ctx context.Context) error { return r.c.Store.Verdict(ctx, w) })
+	if err == nil {
+		r.report.dead(w)
+	}
+	return err
+}
+
+// scopeVerdict says that what we ask for is not allowed: a person must change
+// it, and asking again does not.
+func (r *Run) scopeVerdict(ctx context.Context) (time.Time, error) {
+	w := grant.VerdictWrite{
+		ID: r.snapshot.ID, Me: r.me, Generation: r.snapshot.Generation, At: r.c.Now(),
+		Health: grant.ScopeUpdateRequired, Reason: grant.ScopeMissing, Missing: r.profile.Token.Scopes,
+		Same: r.snapshot.Missing != nil,
+	}
+	if known := r.missing(r.snapshot.Scopes); len(known) > 0 {
+		w.Missing = known
+	}
+	err := r.write(ctx, func(ctx context.Context) error { return r.c.Store.Verdict(ctx, w) })
+	if _, refused := conflict(err); refused {
+		return r.Abandon(ctx, r.c.Now().Add(r.snapshot.Backoff())) // an answer came: it goes first
+	}
+	if err == nil {
+		r.report.dead(w)
+	}
+	return time.Time{}, landed(err, "recording missing scopes of grant", w.ID)
+}
+
+// atLeast is the later of the two: zero and past times mean at once.
+func atLeast(t, now time.Time) time.Time {
+	if t.Before(now) {
+		return now
+	}
+	return t
+}

@@ -1,0 +1,86 @@
+package refresh
+
+import (
+	"testing"
+	"time"
+
+	"bellhop/shared/event"
+	"bellhop/shared/grant"
+	"bellhop/shared/granttest"
+	"bellhop/shared/oauth"
+)
+
+// An aside that arrives between the refusal and the verdict goes first.
+func TestAfterInvalidGrant_LateAside(t *testing.T) {
+	on(t, func(s *step) {
+		slow := s.leases()
+		time.Sleep(26 * time.Second)
+		r := s.leases()
+		s.store.Fault = func(method string) granttest.Fault {
+			if method == "Verdict" {
+				s.store.Fault = nil
+				late, _ := s.Vault.Seal("g", 1, pair(7))
+				if err := s.store.KeepAside(s.Context(), grant.AsideWrite{ID: "g", Me: slow.me, WakeAt: time.Now(),
+					Aside: grant.Aside{Sealed: late, Base: 1, At: time.Now(), Issued: time.Now(), Expires: time.Now().Add(time.Minute)}}); err != nil {
+					s.Error(err)
+				}
+			}
+			return granttest.None
+		}
+		if _, err := r.Conclude(s.Context(), oauth.Outcome{Class: oauth.Dead}); err != nil {
+			s.Fatal(err)
+		}
+		if g := s.now(); g.Generation != 2 || g.Health != grant.OK || len(g.Asides) != 0 {
+			s.Errorf("generation %d, %s, asides %v", g.Generation, g.Health, g.KnownAsides())
+		}
+	})
+}
+
+// The loser of a race uses the winner's pair; it never reports a dead grant.
+func TestAfterInvalidGrant_AnotherHasCommitted(t *testing.T) {
+	on(t, func(s *step) {
+		slow := s.leases()
+		time.Sleep(grant.LeaseFor + grant.Skew + time.Millisecond)
+		winner := s.leases()
+		if err := winner.Commit(s.Context(), winner.Exchange(s.Context()).Pair); err != nil {
+			s.Fatal(err)
+		}
+		if _, err := slow.Conclude(s.Context(), oauth.Outcome{Class: oauth.Dead}); err != nil {
+			s.Fatal(err)
+		}
+		if g := s.now(); g.Generation != 2 || g.Health != grant.OK || len(g.Attempts) != 0 || g.Refused != 0 {
+			s.Errorf("grant %+v", g)
+		}
+	})
+}
+
+// The answer of a verdict was lost: its copy is refused by it, and the next
+// look finds it done.
+func TestVerdict_AnswerLost(t *testing.T) {
+	on(t, func(s *step) {
+		s.failing("Verdict", 1, granttest.Landed)
+		r := s.leases()
+		if _, err := r.Conclude(s.Context(), oauth.Outcome{Class: oauth.Dead}); err != nil {
+			s.Fatal(err)
+		}
+		if g := s.now(); g.Health != grant.ReauthorizationRequired || g.Episode != 1 {
+			s.Errorf("%s, episode %d", g.Health, g.Episode)
+		}
+		if r.report.name != event.GrantDead {
+			s.Errorf("reported as %q", r.report.name)
+		}
+	})
+}
+
+func TestScopeVerdict_NamesWhatIsMissing(t *testing.T) {
+	on(t, func(s *step) {
+		r := s.leases()
+		r.profile.Token.Scopes = []string{"rates:read", "rates:write"}
+		if _, err := r.Conclude(s.Context(), oauth.Outcome{Class: oauth.BadScope}); err != nil {
+			s.Fatal(err)
+		}
+		if g := s.now(); g.Health != grant.ScopeUpdateRequired || len(g.Missing) != 1 || g.Missing[0] != "rates:write" || !g.WakeAt.IsZero() {
+			s.Errorf("%s, missing %v, wake %v", g.Health, g.Missing, g.WakeAt)
+		}
+	})
+}
