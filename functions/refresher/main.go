@@ -1,0 +1,80 @@
+// Command refresher is the Lambda function that keeps token pairs alive. The
+// refresh queue brings it grants that are due; the schedule lets it find, once
+// a minute, everything that will be.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/google/uuid"
+
+	"bellhop/shared/dynamo"
+	"bellhop/shared/event"
+	"bellhop/shared/grant"
+	"bellhop/shared/oauth"
+	"bellhop/shared/profile"
+	"bellhop/shared/refresh"
+	"bellhop/shared/seal"
+	"bellhop/shared/secretsmanager"
+	"bellhop/shared/settings"
+	"bellhop/shared/sqs"
+	"bellhop/shared/vault"
+)
+
+func main() {
+	if err := run(context.Background(), os.Getenv); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// run serves invocations until Lambda ends the process.
+func run(ctx context.Context, getenv func(string) string) error {
+	r, err := wire(ctx, getenv)
+	if err == nil {
+		lambda.StartWithOptions(r.Handle, lambda.WithContext(ctx))
+	}
+	return err
+}
+
+// wire puts the refresher together. It makes no request.
+func wire(ctx context.Context, getenv func(string) string) (*refresher, error) {
+	c, err := settings.Read[variables](getenv)
+	if err != nil {
+		return nil, err
+	}
+	aws, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
+	}
+	tables, secrets, queues := dynamodb.NewFromConfig(aws), secretsmanager.NewClient(aws), awssqs.NewFromConfig(aws)
+	log := event.New(os.Stdout, c.LogLevel, c.Stack)
+	grants := dynamo.NewGrants(tables, c.GrantsTable)
+	home, err := secretsmanager.NewHome(secretsmanager.HomeConfig{API: secrets, Prefix: c.SecretsPrefix, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	keys := seal.NewSource(secretsmanager.KeySet{API: secrets, ID: c.KeysSecret}, time.Now)
+	refreshQueue := outbound{sqs.New(queues, c.RefreshQueue)}
+	return &refresher{
+		cycle: refresh.New(refresh.Config{
+			Store: grants, Vault: vault.New(keys, map[string]grant.Home{grant.HomeSecrets: home}),
+			Exchange: oauth.NewClient(oauth.Config{}), Registry: dynamo.NewInventory(tables, c.GrantsTable),
+			Secrets: secretsmanager.NewReader(secretsmanager.ReaderConfig{API: secrets, Prefix: c.SecretsPrefix}),
+			Profile: profile.ByName, Log: log, Now: time.Now, Nonce: func() grant.Nonce { return grant.Nonce(uuid.NewString()) },
+		}),
+		sweeper: &sweeper{
+			grants: dynamo.NewWakes(tables, c.GrantsTable), rates: dynamo.NewWakes(tables, c.RatesTable),
+			alerts: dynamo.NewAlerts(tables, c.GrantsTable), store: grants, refreshQueue: refreshQueue,
+			ratesQueue: outbound{sqs.New(queues, c.RatesQueue)}, alertsTo: outbound{sqs.New(queues, c.AlertsQueue)},
+			log: log, now: time.Now,
+		}, wakes: refreshQueue, log: log, now: time.Now,
+	}, nil
+}
