@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"bellhop/shared/alert"
+	"bellhop/shared/connection"
+	"bellhop/shared/consent"
+	"bellhop/shared/event"
+	"bellhop/shared/grant"
+)
+
+// claimFor is how long a message is ours to send: longer than the function may
+// run, shorter than the queue waits before it hands the message to another.
+const claimFor = 35 * time.Second
+
+// alerter tells people what is true about grants, and keeps what it has told.
+type alerter struct {
+	grants    grants
+	outbox    alert.Outbox
+	inventory inventory
+	tickets   tickets
+	vault     sealer
+	backlog   backlog
+	channels  func(context.Context) ([]alert.Channel, error)
+	log       *event.Log
+	now       func() time.Time
+	publicURL string
+}
+
+// What the alerter needs of the rest.
+type (
+	grants interface {
+		Read(ctx context.Context, id grant.ID) (grant.Grant, error)
+	}
+	inventory interface {
+		ByGrant(ctx context.Context, id grant.ID) ([]connection.Connection, error)
+	}
+	tickets interface {
+		PutTicket(ctx context.Context, t consent.Ticket) error
+	}
+	sealer interface {
+		SealBytes(ctx context.Context, label string, plain []byte) (grant.Sealed, error)
+		OpenBytes(ctx context.Context, label string, s grant.Sealed) ([]byte, error)
+	}
+	backlog interface {
+		Waiting(ctx context.Context, connections []connection.Connection) (int, error)
+	}
+)
+
+// tell brings what people know about one grant up to what is true now. Called
+// any number of times, in any order, it sends each message once: what is owed
+// is decided from the grant and its episodes as they are, never from what the
+// caller saw. An error means that something is still owed.
+func (a *alerter) tell(ctx context.Context, id grant.ID) error {
+	g, err := a.grants.Read(ctx, id)
+	if errors.Is(err, grant.ErrNotFound) {
+		return nil // removed since: nobody waits for it
+	}
+	if err != nil {
+		return fmt.Errorf("reading grant %s: %w", id, err)
+	}
+	channels, err := a.channels(ctx)
+	if err != nil {
+		return fmt.Errorf("finding the channels: %w", err)
+	}
+	episodes, err := a.episodes(ctx, g)
+	if err != nil {
+		return err
+	}
+	var owing []error
+	for _, e := range episodes {
+		owing = append(owing, a.bring(ctx, g, e, channels))
+	}
+	return errors.Join(append(owing, a.settle(ctx, g))...)
+}
+
+// episodes returns those that are not over, oldest first. The one that the
+// grant is in is opened if nobody has: from then on its own item stays due
+// until everything is told, whatever becomes of the grant's flag.
+func (a *alerter) episodes(ctx context.Context, g grant.Grant) ([]alert.Episode, error) {
+	open, err := a.outbox.Episodes(ctx, g.ID)
+	if err != nil {
+		return nil, err
+	}
+	e, ok := alert.Of(g)
+	if !ok || slices.ContainsFunc(open, func(o alert.Episode) bool { return o.Number == e.Number }) {
+		return open, nil
+	}
+	if err := a.invite(ctx, g, &e); err != nil {
+		return nil, err
+	}
+	e.Due = a.now().Add(alert.LookAgain)
+	if e, err = a.outbox.Open(ctx, e); err != nil {
+		return nil, err
+	}
+	return append(open, e), nil
+}
+
+// bring sends what one episode owes, to all channels side by side, and sets
+// when to look at it again.
+func (a *alerter) bring(ctx context.Context, g grant.Grant, e alert.Episode, channels []alert.Channel) error {
+	var names []string
+	var owed []alert.Channel
+	var kind alert.Kind // the same for all that are owed anything
+	for _, c := range channels {
+		names = append(names, c.Name())
+		if k := e.Owed(g, c.Name()); k != alert.Nothing {
+			owed, kind = append(owed, c), k
+		}
+	}
+	err := a.deliver(ctx, g, &e, kind, owed)
+	return errors.Join(err, a.look(ctx, g, e, names))
+}
+
+// deliver sends one message to these channels. One that fails holds no other.
+func (a *alerter) deliver(ctx context.Context, g grant.Grant, e *alert.Episode, kind alert.Kind, owed []alert.Channel) error {
+	if len(owed) == 0 {
+		return nil
+	}
+	m, err := a.compose(ctx, g, *e, kind)
+	if err != nil {
+		return err
+	}
+	results := make([]error, len(owed))
+	var group errgroup.Group
+	for i, c := range owed {
+		group.Go(func() error {
+			results[i] = a.send(ctx, c, m)
+			return nil
+		})
+	}
+	_ = group.Wait()
+	told := map[alert.Kind]map[string]time.Time{alert.Opened: e.Opened, alert.Recovered: e.Closed}[kind]
+	for i, c := range owed {
+		if results[i] == nil {
+			told[c.Name()] = m.At
+		}
+		if errors.Is(results[i], alert.ErrClaimed) {
+			results[i] = nil // somebody else is at it, and will say how it went
+		}
+	}
+	return errors.Join(results...)
+}
+
+// send claims, sends, marks. Dying between the last two sends the message once
+// more; its id tells the receiver.
+func (a *alerter) send(ctx context.Context, c alert.Channel, m alert.Message) error {
+	claim := alert.Claim{
+		Grant: m.Episode.Grant, Number: m.Episode.Number, Kind: m.Kind, Channel: c.Name(),
+		Me: consent.Random().Reveal()[:22], Now: a.now(), Until: a.now().Add(claimFor),
+	}
+	if err := a.outbox.Claim(ctx, claim); err != nil {
+		return err
+	}
+	attrs := []slog.Attr{
+		slog.String("grant", string(claim.Grant)), slog.Int64("episode", claim.Number),
+		slog.String("channel", claim.Channel), slog.String("kind", string(claim.Kind)),
+	}
+	mark := context.WithoutCancel(ctx)
+	if err := c.Send(ctx, m); err != nil {
+		a.log.Error(ctx, event.AlertFailed, append(attrs, slog.String("error", err.Error()))...)
+		a.log.Count(event.AlertFailures, 1, "")
+		return errors.Join(errUntold, a.outbox.Unclaim(mark, claim))
+	}
+	a.log.Info(ctx, event.AlertSent, append(attrs, slog.Int64("delay_ms", a.now().Sub(since(m)).Milliseconds()))...)
+	return a.outbox.Delivered(mark, claim)
+}
+
+// since is when the news of a message happened.
+func since(m alert.Message) time.Time {
+	if m.Kind == alert.Recovered {
+		return m.Ended
+	}
+	return m.Episode.Since
+}
+
+// look keeps an episode due until it is over. Nothing is written while its
+// next look is still to come: an episode's write comes by the stream like any
+// other, and must not call for the next.
+func (a *alerter) look(ctx context.Context, g grant.Grant, e alert.Episode, channels []string) error {
+	switch {
+	case e.Due.IsZero():
+		return nil
+	case e.Over(g, channels):
+		return a.outbox.Look(ctx, g.ID, e.Number, time.Time{})
+	case e.Due.After(a.now()):
+		return nil
+	}
+	return a.outbox.Look(ctx, g.ID, e.Number, a.now().Add(alert.LookAgain))
+}
+
+// settle takes the grant's flag down, if it is the one that was read. What is
+// still owed is in its episodes.
+func (a *alerter) settle(ctx context.Context, g grant.Grant) error {
+	if g.AlertDue.IsZero() {
+		return nil
+	}
+	return a.outbox.Settle(ctx, g.ID, g.AlertDue)
+}
