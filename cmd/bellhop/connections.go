@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+
+	"bellhop/shared/connection"
+	"bellhop/shared/consent"
+	"bellhop/shared/grant"
+	"bellhop/shared/profile"
+	"bellhop/shared/sqs"
+	"bellhop/shared/wake"
+)
+
+// addConnection is `connections add`.
+type addConnection struct {
+	ID             connection.ID     `arg:"" help:"Our name for it, e.g. lisbon-1."`
+	Client         string            `required:"" help:"Which of our clients (see clients list)."`
+	Property       string            `required:"" help:"The PMS's name of the property."`
+	Hotel          string            `required:"" help:"The hotel's name, as its owner knows it."`
+	RemoteProperty string            `required:"" help:"The provider's name of the property."`
+	Currency       string            `required:"" help:"ISO 4217 code of its prices."`
+	Zone           string            `required:"" help:"IANA time zone of the property, e.g. Europe/Lisbon."`
+	OwnerName      string            `help:"Who can consent."`
+	OwnerContact   string            `help:"How ops reach them."`
+	Map            map[string]string `help:"The provider's rate id for a room type and rate plan, e.g. --map DBL/BAR=4711. Repeatable." mapsep:"none"`
+	Grant          grant.ID          `help:"Grant to share. By default one of its own, or the client's where the provider grants per client."`
+	Home           string            `help:"Where its token pairs live; the stack's default otherwise." enum:",secretsmanager,sealed" default:""`
+	RevisionIsTime bool              `help:"The PMS's revisions are Unix milliseconds: refuse one from the future."`
+	Webhook        bool              `help:"The provider signs webhooks: read its secret (whsec_...) from a prompt or standard input."`
+}
+
+// Run writes the grant, if it is new, then the connection, and tells what comes
+// next: a link for the owner, or nothing to do. The grant comes first because a
+// connection without one could not be shown.
+func (a *addConnection) Run(ctx context.Context, d *desk) error {
+	client, err := d.inventory.Client(ctx, a.Client)
+	if err != nil {
+		return err
+	}
+	p, err := profile.ByName(client.Provider)
+	if err != nil {
+		return err
+	}
+	c := a.connection(d, p)
+	if err := c.Check(); err != nil {
+		return refuse("%v", err)
+	}
+	if _, err := d.inventory.Connection(ctx, a.ID); err == nil {
+		return connection.ErrExists
+	}
+	signing, err := a.sign(ctx, d, &c)
+	if err != nil {
+		return err
+	}
+	if err := a.believe(ctx, d, &c); err != nil {
+		return err
+	}
+	g, err := a.grant(ctx, d, p, c.Grant)
+	if err != nil {
+		return err
+	}
+	if err := d.inventory.Add(ctx, c); err != nil {
+		return err
+	}
+	return a.report(ctx, d, c, g, signing)
+}
+
+func (a *addConnection) connection(d *desk, p profile.Profile) connection.Connection {
+	id := a.Grant
+	if id == "" && p.Token.Grant == "client_credentials" {
+		id = grant.ID(a.Client) // the provider grants per client: all its properties share one
+	}
+	if id == "" {
+		id = grant.ID(a.ID)
+	}
+	return connection.Connection{
+		ID: a.ID, Property: a.Property, Hotel: a.Hotel, Provider: p.Name, Grant: id, RemoteProperty: a.RemoteProperty,
+		Owner: connection.Owner{Name: a.OwnerName, Contact: a.OwnerContact}, Zone: a.Zone, Currency: strings.ToUpper(a.Currency),
+		Mappings: a.Map, RevisionIsTime: a.RevisionIsTime, Created: d.now(),
+	}
+}
+
+// sign makes the secret that the PMS signs with (Standard Webhooks: "whsec_"
+// and 32 random bytes) and seals it into the connection.
+func (a *addConnection) sign(ctx context.Context, d *desk, c *connection.Connection) (string, error) {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails: crypto/rand ends the program instead
+	text := "whsec_" + base64.StdEncoding.EncodeToString(key)
+	sealed, err := d.sealer.SealBytes(ctx, connection.SigningLabel(c.ID), []byte(text))
+	if err != nil {
+		return "", fmt.Errorf("sealing the signing secret: %w", err)
+	}
+	c.Signing = []grant.Sealed{sealed}
+	return text, nil
+}
+
+// believe seals the secret with which the provider signs its webhooks.
+func (a *addConnection) believe(ctx context.Context, d *desk, c *connection.Connection) error {
+	if !a.Webhook {
+		return nil
+	}
+	text, err := readSecret(d.in, d.errs, "The provider's webhook secret: ")
+	if err != nil {
+		return fmt.Errorf("reading the webhook secret: %w", err)
+	}
+	sealed, err := d.sealer.SealBytes(ctx, connection.WebhookLabel(c.ID), []byte(text.Reveal()))
+	if err != nil {
+		return fmt.Errorf("sealing the webhook secret: %w", err)
+	}
+	c.WebhookSecret = []grant.Sealed{sealed}
+	return nil
+}
+
+// grant returns the grant of that id, made now if there is none. One that we
+// mint ourselves is due at once; one that needs its owner waits for the link.
+func (a *addConnection) grant(ctx context.Context, d *desk, p profile.Profile, id grant.ID) (grant.Grant, error) {
+	g := grant.Grant{
+		ID: id, Provider: p.Name, Client: a.Client, Home: a.Home, Enabled: true,
+		Health: grant.ReauthorizationRequired, Reason: grant.NeverConnected,
+	}
+	if g.Home == "" {
+		g.Home = d.defaults.TokenHome
+	}
+	if p.Token.Grant == "client_credentials" {
+		g.Health, g.Reason, g.WakeAt = grant.OK, "", d.now()
+	}
+	err := d.grants.Create(ctx, g)
+	if isTaken(err) {
+		return a.shared(ctx, d, id)
+	}
+	if err != nil {
+		return grant.Grant{}, fmt.Errorf("creating grant %s: %w", id, err)
+	}
+	if !g.WakeAt.IsZero() {
+		err = d.wakeGrant(ctx, id, a.Client)
+	}
+	return g, err
+}
+
+// shared reads a grant that is there already and sees that it is the client's.
+func (a *addConnection) shared(ctx context.Context, d *desk, id grant.ID) (grant.Grant, error) {
+	g, err := d.grants.Read(ctx, id)
+	if err == nil && g.Client != a.Client {
+		return g, refuse("grant %s belongs to client %s, not to %s", id, g.Client, a.Client)
+	}
+	return g, err
+}
+
+func (a *addConnection) report(ctx context.Context, d *desk, c connection.Connection, g grant.Grant, signing string) error {
+	t := table{rows: [][]string{{"connection", string(c.ID)}, {"grant", string(g.ID)}, {"signing secret (shown once)", signing}}}
+	data := map[string]string{"connection": string(c.ID), "grant": string(g.ID), "signing_secret": signing}
+	if g.Health == grant.ReauthorizationRequired {
+		link, err := d.link(ctx, g)
+		if err != nil {
+			return err
+		}
+		t.rows = append(t.rows, []string{"link for the owner", link})
+		data["link"] = link
+	}
+	t.data = data
+	return d.print(t)
+}
+
+// link makes a ticket and returns the page's address.
+func (d *desk) link(ctx context.Context, g grant.Grant) (string, error) {
+	ticket := consent.Random()
+	if err := d.tickets.PutTicket(ctx, consent.NewTicket(ticket, g.ID, g.Episode, d.now(), consent.TicketLife)); err != nil {
+		return "", fmt.Errorf("making a reconnect link for grant %s: %w", g.ID, err)
+	}
+	return consent.Link(d.defaults.PublicURL, ticket), nil
+}
+
+// wakeGrant sends a grant its wake. The group is the client, so that one whose
+// token endpoint hangs does not hold the others' messages.
+func (d *desk) wakeGrant(ctx context.Context, id grant.ID, client string) error {
+	m := sqs.Message{Body: wake.Encode(wake.Message{Kind: wake.Grant, Grant: id, At: d.now()}), Group: client}
+	if err := d.wakes.Send(ctx, m); err != nil {
+		return fmt.Errorf("waking grant %s: %w", id, err)
+	}
+	return nil
+}
+
+// named is the argument of the commands about one connection.
+type named struct {
+	ID connection.ID `arg:"" help:"Connection."`
+}
+
+func (n named) read(ctx context.Context, d *desk) (connection.Connection, grant.Grant, error) {
+	c, err := d.inventory.Connection(ctx, n.ID)
+	if err != nil {
+		return c, grant.Grant{}, err
+	}
+	g, err := d.grants.Read(ctx, c.Grant)
+	return c, g, err
+}
+
+// linkConnection is `connections link`.
+type linkConnection struct{ named }
+
+// Run prints a fresh link. Earlier ones stay good until they are used or
+// expire: an owner who finds the older mail first must not be sent away.
+func (l *linkConnection) Run(ctx context.Context, d *desk) error {
+	_, g, err := l.read(ctx, d)
+	if err != nil {
+		return err
+	}
+	p, err := profile.ByName(g.Provider)
+	if err != nil {
+		return err
+	}
+	if p.Token.Grant != "authorization_code" {
+		return refuse("grant %s needs no consent: %s takes our own client credentials", g.ID, p.Title)
+	}
+	link, err := d.link(ctx, g)
+	if err != nil {
+		return err
+	}
+	return d.print(table{rows: [][]string{{link}}, data: map[string]string{"link": link}})
+}
+
+// enableConnection is `connections enable`.
+type enableConnection struct{ named }
+
+// Run switches the grant on and wakes it.
+func (e *enableConnection) Run(ctx context.Context, d *desk) error {
+	_, g, err := e.read(ctx, d)
+	if err != nil {
+		return err
+	}
+	if err := d.grants.SetEnabled(ctx, g.ID, true, d.now()); err != nil {
+		return fmt.Errorf("enabling grant %s: %w", g.ID, err)
+	}
+	return d.wakeGrant(ctx, g.ID, g.Client)
+}
+
+// disableConnection is `connections disable`.
+type disableConnection struct{ named }
+
+// Run switches the grant off, and says which other properties that reaches.
+func (x *disableConnection) Run(ctx context.Context, d *desk) error {
+	_, g, err := x.read(ctx, d)
+	if err != nil {
+		return err
+	}
+	if err := d.grants.SetEnabled(ctx, g.ID, false, time.Time{}); err != nil {
+		return fmt.Errorf("disabling grant %s: %w", g.ID, err)
+	}
+	served, err := d.inventory.ByGrant(ctx, g.ID)
+	if err != nil {
+		return err
+	}
+	for _, c := range served {
+		if c.ID != x.ID {
+			fmt.Fprintf(d.errs, "bellhop: connection %s uses the same grant and is off too\n", c.ID)
+		}
+	}
+	return nil
+}
