@@ -1,0 +1,75 @@
+// Command pusher is the Lambda function that takes rate updates in and carries
+// them to the providers. The rates queue brings it both: the updates of the PMS,
+// and our own wakes for what has to be looked at again.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/google/uuid"
+
+	"bellhop/shared/dialect"
+	"bellhop/shared/drain"
+	"bellhop/shared/dynamo"
+	"bellhop/shared/event"
+	"bellhop/shared/grant"
+	"bellhop/shared/seal"
+	"bellhop/shared/secretsmanager"
+	"bellhop/shared/settings"
+	"bellhop/shared/sqs"
+	"bellhop/shared/vault"
+)
+
+func main() {
+	if err := run(context.Background(), os.Getenv); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// run serves invocations until Lambda ends the process.
+func run(ctx context.Context, getenv func(string) string) error {
+	p, err := wire(ctx, getenv)
+	if err != nil {
+		return err
+	}
+	lambda.StartWithOptions(p.Handle, lambda.WithContext(ctx))
+	return nil
+}
+
+// wire puts the pusher together. It makes no request.
+func wire(ctx context.Context, getenv func(string) string) (*pusher, error) {
+	c, err := settings.Read[variables](getenv)
+	if err != nil {
+		return nil, err
+	}
+	aws, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
+	}
+	tables, secrets, queues := dynamodb.NewFromConfig(aws), secretsmanager.NewClient(aws), awssqs.NewFromConfig(aws)
+	log := event.New(os.Stdout, c.LogLevel, c.Stack)
+	home, err := secretsmanager.NewHome(secretsmanager.HomeConfig{API: secrets, Prefix: c.SecretsPrefix, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	keys := seal.NewSource(secretsmanager.KeySet{API: secrets, ID: c.KeysSecret}, time.Now)
+	pairs := vault.New(keys, map[string]grant.Home{grant.HomeSecrets: home})
+	inventory := dynamo.NewInventory(tables, c.GrantsTable)
+	return &pusher{
+		drainer: &drain.Drainer{
+			Ledger: dynamo.NewRates(tables, c.RatesTable), Inventory: inventory,
+			Grants: dynamo.NewGrants(tables, c.GrantsTable), Tokens: drain.NewTokens(pairs),
+			Sender: dialect.NewSender(nil, time.Now), Log: log, Now: time.Now, Sleep: sleep, Fresh: uuid.NewString,
+			Rates: outbound{sqs.New(queues, c.RatesQueue)}, Refresh: outbound{sqs.New(queues, c.RefreshQueue)},
+		},
+		inventory: inventory, rejected: sqs.New(queues, c.RejectedQueue), log: log, now: time.Now,
+	}, nil
+}
