@@ -81,7 +81,8 @@ func (liveGrants) Read(_ context.Context, id grant.ID) (grant.Grant, error) {
 	}, nil
 }
 
-func (liveGrants) Judge(context.Context, grant.JudgeWrite) error { return nil }
+func (liveGrants) Judge(context.Context, grant.JudgeWrite) error   { return nil }
+func (liveGrants) Hasten(context.Context, grant.HastenWrite) error { return nil }
 
 type openVault struct{}
 

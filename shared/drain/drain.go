@@ -49,6 +49,7 @@ type inventory interface {
 type grants interface {
 	Read(ctx context.Context, id grant.ID) (grant.Grant, error)
 	Judge(ctx context.Context, w grant.JudgeWrite) error
+	Hasten(ctx context.Context, w grant.HastenWrite) error
 }
 
 // sender is [dialect.Sender].

@@ -43,6 +43,7 @@ type fakeGrants struct {
 	mu     sync.Mutex
 	items  map[grant.ID]grant.Grant
 	judged []grant.JudgeWrite
+	hasten []grant.HastenWrite
 	// onRead, when set, may change the item before it is read.
 	onRead func(g *grant.Grant)
 }
@@ -71,6 +72,13 @@ func (f *fakeGrants) Judge(_ context.Context, w grant.JudgeWrite) error {
 	g.Health, g.Reason, g.Missing = w.Health, w.Reason, w.Missing
 	f.items[w.ID] = g
 	f.judged = append(f.judged, w)
+	return nil
+}
+
+func (f *fakeGrants) Hasten(_ context.Context, w grant.HastenWrite) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hasten = append(f.hasten, w)
 	return nil
 }
 

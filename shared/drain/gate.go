@@ -108,7 +108,7 @@ func (d *Drainer) ask(ctx context.Context, s site) {
 	// A wake that does not get through is found by the sweep.
 	_ = d.Refresh.Send(ctx, wake.Send{
 		Message: wake.Message{Kind: wake.Grant, Grant: s.Grant, At: d.Now()},
-		Group:   string(s.Grant),
+		Group:   s.client,
 	})
 }
 

@@ -104,6 +104,10 @@ func TestDrain_401OnTwoGenerationsIsAVerdict(t *testing.T) {
 	if len(w.refresh.take()) != 1 {
 		t.Error("nobody asked for a refresh")
 	}
+	// The wake alone would find a grant that is not due.
+	if len(w.grants.hasten) != 1 || w.grants.hasten[0].Presented != 7 {
+		t.Errorf("hastened %+v, want generation 7", w.grants.hasten)
+	}
 	w.renew(lisbon)
 	w.hotel.forget("g-lisbon-1:8")
 	w.clock.advance(time.Minute)

@@ -23,6 +23,7 @@ type site struct {
 	profile profile.Profile
 	target  dialect.Target
 	dialect dialect.Dialect
+	client  string // ours at the provider: the group of the grant's wakes
 	zone    *time.Location
 }
 
@@ -83,7 +84,7 @@ func newSite(c connection.Connection, client connection.Client) (site, error) {
 	if err != nil {
 		return site{}, fmt.Errorf("finding the profile of connection %s: %w", c.ID, err)
 	}
-	s := site{Connection: c, profile: p}
+	s := site{Connection: c, profile: p, client: client.ID}
 	if s.dialect, err = dialect.For(c.Provider); err != nil {
 		return site{}, fmt.Errorf("finding the dialect of connection %s: %w", c.ID, err)
 	}

@@ -24,8 +24,17 @@ func (h *Holding) unauthorized(ctx context.Context, g grant.Grant) error {
 			ID: g.ID, Presented: g.Generation, Health: grant.ReauthorizationRequired, Reason: grant.TokenRejected,
 		})
 	}
-	h.d.ask(ctx, h.s)
+	h.hasten(ctx, g)
 	return h.hold(ctx, pause{why: holdAuth, failed: true, refused: g.Generation})
+}
+
+// hasten asks for a refresh before its time. Where the write is refused,
+// somebody is at it, or its time is set by the provider; where it is lost, the
+// ordinary refresh comes.
+func (h *Holding) hasten(ctx context.Context, g grant.Grant) {
+	if err := h.d.Grants.Hasten(ctx, grant.HastenWrite{ID: g.ID, Presented: g.Generation, At: h.d.Now(), Skew: grant.Skew}); err == nil {
+		h.d.ask(ctx, h.s)
+	}
 }
 
 // scopeMissing is for a permission that the token lacks. A consent that was just

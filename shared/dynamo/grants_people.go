@@ -47,6 +47,17 @@ func (s *Grants) Judge(ctx context.Context, w grant.JudgeWrite) error {
 	return s.done(ctx, c)
 }
 
+// Hasten implements [grant.Store].
+func (s *Grants) Hasten(ctx context.Context, w grant.HastenWrite) error {
+	c := newChange("Hasten", w.ID)
+	c.ifGeneration(w.Presented)
+	c.ifNotHeld(w.At, w.Skew)
+	c.when("attribute_not_exists(reauth) and attribute_not_exists(failures)")
+	c.put("refresh_at", ms(w.At))
+	c.wake(w.At)
+	return s.done(ctx, c)
+}
+
 // find records a finding. The two findings are two attributes, so that curing
 // one does not forget the other.
 func (c *change) find(h grant.Health, r grant.Reason, missing []string) {

@@ -175,6 +175,7 @@ func everyWrite(t *testing.T, s *Grants) {
 		s.Refuse(t.Context(), grant.RefuseWrite{ID: "g", Me: "me", WakeAt: now}),
 		s.Verdict(t.Context(), grant.VerdictWrite{ID: "g", Me: "me", Health: grant.ScopeUpdateRequired, At: now, Unreadable: n}),
 		s.Judge(t.Context(), grant.JudgeWrite{ID: "g", Health: grant.ReauthorizationRequired, At: now}),
+		s.Hasten(t.Context(), grant.HastenWrite{ID: "g", At: now}),
 		s.Settle(t.Context(), grant.SettleWrite{ID: "g", Ref: "r"}),
 		s.Consent(t.Context(), grant.ConsentWrite{ID: "g", Times: times, Missing: []string{"s"}, Ticket: "t", Episode: 1, At: now}),
 		s.SetEnabled(t.Context(), "g", true, now),

@@ -47,6 +47,9 @@ type Store interface {
 	Verdict(ctx context.Context, w VerdictWrite) error
 	// Judge is the pusher's verdict about the generation that it presented.
 	Judge(ctx context.Context, w JudgeWrite) error
+	// Hasten makes the exchange of a generation due now, because its access
+	// token was refused before its time. It moves when, and nothing else.
+	Hasten(ctx context.Context, w HastenWrite) error
 	// Settle replaces the inline pair by its place at home, if the generation
 	// is still this one.
 	Settle(ctx context.Context, w SettleWrite) error
@@ -185,6 +188,17 @@ type JudgeWrite struct {
 	Health    Health
 	Reason    Reason
 	Missing   []string
+	At        time.Time
+	Skew      time.Duration
+}
+
+// HastenWrite is by a pusher, who holds no lease. It is refused when the
+// generation has moved, a lease is live, a person is needed, or exchanges have
+// been failing: then the next one has its time already, which the provider may
+// have set.
+type HastenWrite struct {
+	ID        ID
+	Presented int64
 	At        time.Time
 	Skew      time.Duration
 }

@@ -27,7 +27,7 @@ func StoreSuite(t *testing.T, open func(t *testing.T) grant.Store) {
 		"Create": create, "Read": read, "Lease": lease, "LeaseHealth": leaseHealth, "LeaseCopy": leaseCopy,
 		"Release": release, "Abandon": abandon, "Commit": commit, "CommitFindings": commitFindings,
 		"CommitOfOne": commitWithoutLease, "KeepAside": keepAside, "Roll": roll, "RollReread": rollReread, "Refuse": refuse,
-		"Verdict": verdict, "VerdictScope": verdictScope, "Judge": judge, "Settle": settle,
+		"Verdict": verdict, "VerdictScope": verdictScope, "Judge": judge, "Hasten": hasten, "Settle": settle,
 		"Consent": consentStory, "ConsentTicket": consentTicket, "SetEnabled": setEnabled,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -112,6 +112,30 @@ func judge(b *bench) {
 	b.refuses(g, "the verdict is about an older generation", func() error { return b.s.Judge(b.ctx, write(g)) })
 }
 
+func hasten(b *bench) {
+	write := func(g grant.Grant) grant.HastenWrite {
+		return grant.HastenWrite{ID: g.ID, Presented: 3, At: noon, Skew: 2 * time.Second}
+	}
+	due := func(g *grant.Grant) { g.RefreshAt, g.WakeAt = noon, noon }
+	well := func(g *grant.Grant) { g.Failures = 0 }
+	g := b.made(well)
+	b.changes(g, func() error { return b.s.Hasten(b.ctx, write(g)) }, due)
+	g = b.made(and(well, func(g *grant.Grant) {
+		g.Health, g.Reason, g.Missing = grant.ScopeUpdateRequired, grant.ScopeMissing, []string{"s"}
+	}))
+	b.changes(g, func() error { return b.s.Hasten(b.ctx, write(g)) }, due) // its token is kept alive too
+
+	for why, edit := range map[string]func(*grant.Grant){
+		"somebody refreshes it just now":         leased("holder"),
+		"the token is of an older generation":    func(g *grant.Grant) { g.Generation = 4 },
+		"a person is needed":                     func(g *grant.Grant) { g.Health, g.Reason = grant.ReauthorizationRequired, grant.Revoked },
+		"the next exchange has its time already": func(g *grant.Grant) { g.Failures = 1 },
+	} {
+		g := b.made(and(well, edit))
+		b.refuses(g, why, func() error { return b.s.Hasten(b.ctx, write(g)) })
+	}
+}
+
 func settle(b *bench) {
 	g := b.made(leased("next"))
 	w := grant.SettleWrite{ID: g.ID, Generation: 3, Ref: "grant/1/v3", Placement: grant.Placement{

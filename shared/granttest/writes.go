@@ -163,6 +163,17 @@ func (m *Memory) Judge(ctx context.Context, w grant.JudgeWrite) error {
 	})
 }
 
+// Hasten implements [grant.Store].
+func (m *Memory) Hasten(ctx context.Context, w grant.HastenWrite) error {
+	return m.change(ctx, "Hasten", w.ID, func(g *grant.Grant) bool {
+		if g.Generation != w.Presented || held(*g, w.At, w.Skew) || g.Health == grant.ReauthorizationRequired || g.Failures > 0 {
+			return false
+		}
+		g.RefreshAt, g.WakeAt = w.At, w.At
+		return true
+	})
+}
+
 // Settle implements [grant.Store].
 func (m *Memory) Settle(ctx context.Context, w grant.SettleWrite) error {
 	return m.change(ctx, "Settle", w.ID, func(g *grant.Grant) bool {
