@@ -17,7 +17,7 @@ import (
 )
 
 // adapters know AWS and the domain; every other package of shared is domain.
-var adapters = []string{"dynamo", "secretsmanager", "sqs"}
+var adapters = []string{"cloud", "dynamo", "secretsmanager", "sqs"}
 
 // source is one Go file and what it imports.
 type source struct {

@@ -9,8 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"bellhop/shared/dynamo"
 	"bellhop/shared/seal"
@@ -58,7 +56,7 @@ func furnish(cfg aws.Config, out map[string]string) (*desk, error) {
 		}
 		return out[name]
 	}
-	tables, secrets, queues := dynamodb.NewFromConfig(cfg), secretsmanager.NewClient(cfg), awssqs.NewFromConfig(cfg)
+	tables, secrets, queues := dynamo.NewClient(cfg), secretsmanager.NewClient(cfg), sqs.NewClient(cfg)
 	grants, rates, prefix := need("GrantsTableName"), need("RatesTableName"), need("SecretsPrefix")
 	d := &desk{
 		inventory: dynamo.NewInventory(tables, grants),

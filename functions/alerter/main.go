@@ -11,10 +11,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"bellhop/shared/alert"
+	"bellhop/shared/cloud"
 	"bellhop/shared/dynamo"
 	"bellhop/shared/event"
 	"bellhop/shared/seal"
@@ -32,7 +31,7 @@ func main() {
 
 // run serves invocations until Lambda ends the process.
 func run(ctx context.Context, getenv func(string) string) error {
-	a, err := wire(ctx, getenv)
+	a, err := wire(getenv)
 	if err != nil {
 		return err
 	}
@@ -41,16 +40,16 @@ func run(ctx context.Context, getenv func(string) string) error {
 }
 
 // wire puts the alerter together. It makes no request.
-func wire(ctx context.Context, getenv func(string) string) (*alerter, error) {
+func wire(getenv func(string) string) (*alerter, error) {
 	c, err := settings.Read[variables](getenv)
 	if err != nil {
 		return nil, err
 	}
-	aws, err := config.LoadDefaultConfig(ctx)
+	aws, err := cloud.Config()
 	if err != nil {
-		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
+		return nil, err
 	}
-	tables, secrets := dynamodb.NewFromConfig(aws), secretsmanager.NewClient(aws)
+	tables, secrets := dynamo.NewClient(aws), secretsmanager.NewClient(aws)
 	keys := seal.NewSource(secretsmanager.KeySet{API: secrets, ID: c.KeysSecret}, time.Now)
 	reader := secretsmanager.NewReader(secretsmanager.ReaderConfig{API: secrets})
 	return &alerter{

@@ -21,7 +21,7 @@ func environment() map[string]string {
 func TestWire(t *testing.T) {
 	t.Setenv("AWS_REGION", "us-east-1")
 	good := environment()
-	if _, err := wire(t.Context(), func(name string) string { return good[name] }); err != nil {
+	if _, err := wire(func(name string) string { return good[name] }); err != nil {
 		t.Fatal(err)
 	}
 }

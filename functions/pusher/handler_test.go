@@ -262,7 +262,7 @@ func environment() map[string]string {
 func TestWire(t *testing.T) {
 	t.Setenv("AWS_REGION", "us-east-1")
 	good := environment()
-	p, err := wire(t.Context(), func(name string) string { return good[name] })
+	p, err := wire(func(name string) string { return good[name] })
 	if err != nil || p.drainer == nil || p.rejected == nil {
 		t.Fatalf("pusher is %+v, %v", p, err)
 	}

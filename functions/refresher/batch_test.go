@@ -184,7 +184,7 @@ func TestWire_PutsItTogether(t *testing.T) {
 		"STACK": "bellhop", "GRANTS_TABLE": "g", "RATES_TABLE": "r", "KEYS_SECRET": "bellhop/keys", "SECRETS_PREFIX": "bellhop/",
 		"REFRESH_QUEUE_URL": "https://sqs/refresh", "RATES_QUEUE_URL": "https://sqs/rates", "ALERTS_QUEUE_URL": "https://sqs/alerts",
 	}
-	r, err := wire(t.Context(), func(name string) string { return environment[name] })
+	r, err := wire(func(name string) string { return environment[name] })
 	if err != nil || r.cycle.Store == nil || r.sweeper.rates == nil || r.wakes == nil {
 		t.Errorf("%+v, %v", r, err)
 	}

@@ -51,7 +51,7 @@ func TestWire_AgainstRealComponents(t *testing.T) {
 	s := newStack(t)
 	s.adds("minting", issuer.URL)
 
-	r, err := wire(t.Context(), func(name string) string { return s.environment[name] })
+	r, err := wire(func(name string) string { return s.environment[name] })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,11 +10,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"bellhop/shared/alert"
+	"bellhop/shared/cloud"
 	"bellhop/shared/consent"
 	"bellhop/shared/dynamo"
 	"bellhop/shared/event"
@@ -36,7 +34,7 @@ func main() {
 
 // run serves invocations until Lambda ends the process.
 func run(ctx context.Context, getenv func(string) string) error {
-	h, err := wire(ctx, getenv)
+	h, err := wire(getenv)
 	if err != nil {
 		return err
 	}
@@ -45,16 +43,16 @@ func run(ctx context.Context, getenv func(string) string) error {
 }
 
 // wire puts the doors together. It makes no request.
-func wire(ctx context.Context, getenv func(string) string) (*webhook, error) {
+func wire(getenv func(string) string) (*webhook, error) {
 	c, err := settings.Read[variables](getenv)
 	if err != nil {
 		return nil, err
 	}
-	aws, err := config.LoadDefaultConfig(ctx)
+	aws, err := cloud.Config()
 	if err != nil {
-		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
+		return nil, err
 	}
-	tables, secrets, queues := dynamodb.NewFromConfig(aws), secretsmanager.NewClient(aws), awssqs.NewFromConfig(aws)
+	tables, secrets, queues := dynamo.NewClient(aws), secretsmanager.NewClient(aws), sqs.NewClient(aws)
 	log := event.New(os.Stdout, c.LogLevel, c.Stack)
 	home, err := secretsmanager.NewHome(secretsmanager.HomeConfig{API: secrets, Prefix: c.SecretsPrefix, Log: log})
 	if err != nil {

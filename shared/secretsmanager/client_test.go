@@ -20,7 +20,7 @@ import (
 )
 
 // answering is Secrets Manager that knows one answer.
-func answering(t *testing.T, status int, exception string) (*secretsmanager.Client, *atomic.Int32) {
+func answering(t *testing.T, status int, exception string) (API, *atomic.Int32) {
 	t.Helper()
 	calls := new(atomic.Int32)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -82,7 +82,7 @@ func TestNewClient_TheAnswersThatMeanSomething(t *testing.T) {
 
 // running is a client of the service that BELLHOP_TEST_ENDPOINT names, and a
 // prefix of its own there.
-func running(t *testing.T) (*secretsmanager.Client, string) {
+func running(t *testing.T) (API, string) {
 	t.Helper()
 	endpoint := os.Getenv("BELLHOP_TEST_ENDPOINT")
 	if endpoint == "" {

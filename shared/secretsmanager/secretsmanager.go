@@ -33,13 +33,14 @@ type API interface {
 // it is. The SDK counts LimitExceededException among the throttles and would
 // try again, for up to 20 s, what cannot succeed before tomorrow; and a pair
 // that does not settle in a second can wait for the next refresh.
-func NewClient(cfg aws.Config) *secretsmanager.Client {
-	return secretsmanager.NewFromConfig(cfg, func(o *secretsmanager.Options) {
+func NewClient(cfg aws.Config) API {
+	c := secretsmanager.NewFromConfig(cfg, func(o *secretsmanager.Options) {
 		o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
 			s.MaxBackoff = 500 * time.Millisecond
 			s.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(neverWhenFull)}, s.Retryables...)
 		})
 	})
+	return client{c.GetSecretValue, c.CreateSecret, c.PutSecretValue, c.DeleteSecret}
 }
 
 func neverWhenFull(err error) aws.Ternary {
