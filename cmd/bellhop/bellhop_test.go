@@ -285,6 +285,9 @@ func TestConnections_DisableAndEnable(t *testing.T) {
 	if g, _ := o.desk.grants.Read(t.Context(), "gen"); !g.Enabled || len(o.wakes) != woken+1 {
 		t.Errorf("enabled %v, %d new wakes", g.Enabled, len(o.wakes)-woken)
 	}
+	if len(o.updates) != 2 { // what waits at either property waits for the same grant
+		t.Errorf("%d lanes woken, want those of both connections: %v", len(o.updates), o.updates)
+	}
 }
 
 func TestConnections_ListForPeopleAndPrograms(t *testing.T) {

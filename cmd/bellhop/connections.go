@@ -185,6 +185,22 @@ func (d *desk) wakeGrant(ctx context.Context, id grant.ID, client string) error 
 	return nil
 }
 
+// wakeLanes sends every connection of a grant its wake: what waits for the
+// grant goes out now, and not when its lane is looked at anyway.
+func (d *desk) wakeLanes(ctx context.Context, id grant.ID) error {
+	served, err := d.inventory.ByGrant(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, c := range served {
+		m := sqs.Message{Body: wake.Encode(wake.Message{Kind: wake.Lane, Connection: c.ID, At: d.now()}), Group: string(c.ID)}
+		if err := d.updates.Send(ctx, m); err != nil {
+			return fmt.Errorf("waking connection %s: %w", c.ID, err)
+		}
+	}
+	return nil
+}
+
 // named is the argument of the commands about one connection.
 type named struct {
 	ID connection.ID `arg:"" help:"Connection."`
@@ -226,7 +242,8 @@ func (l *linkConnection) Run(ctx context.Context, d *desk) error {
 // enableConnection is `connections enable`.
 type enableConnection struct{ named }
 
-// Run switches the grant on and wakes it.
+// Run switches the grant on and wakes it, and the lanes of all that it serves:
+// what was sent meanwhile waits there for a person.
 func (e *enableConnection) Run(ctx context.Context, d *desk) error {
 	_, g, err := e.read(ctx, d)
 	if err != nil {
@@ -235,7 +252,10 @@ func (e *enableConnection) Run(ctx context.Context, d *desk) error {
 	if err := d.grants.SetEnabled(ctx, g.ID, true, d.now()); err != nil {
 		return fmt.Errorf("enabling grant %s: %w", g.ID, err)
 	}
-	return d.wakeGrant(ctx, g.ID, g.Client)
+	if err := d.wakeGrant(ctx, g.ID, g.Client); err != nil {
+		return err
+	}
+	return d.wakeLanes(ctx, g.ID)
 }
 
 // disableConnection is `connections disable`.
