@@ -133,9 +133,11 @@ func (s *sweeper) sweepGrants(ctx context.Context, t wake.Tick, shard string) ([
 	return s.deliver(ctx, s.refreshQueue, sends, err)
 }
 
-// sweepRates wakes the lanes, jobs and read-backs of one shard.
+// sweepRates wakes the lanes, jobs and read-backs of one shard. It looks ahead
+// from now, not from the minute that it stands for: the schedule's own second
+// lies anywhere in that minute, and the next tick comes a minute from now.
 func (s *sweeper) sweepRates(ctx context.Context, t wake.Tick, shard string) ([]wake.Send, error) {
-	due, err := s.rates.Due(ctx, shard, t.Minute.Add(wake.RatesAhead))
+	due, err := s.rates.Due(ctx, shard, t.Now.Add(wake.RatesAhead))
 	return s.deliver(ctx, s.ratesQueue, each(due, t.ForRates), err)
 }
 

@@ -133,6 +133,27 @@ func TestSweep_EveryKindToItsQueue(t *testing.T) {
 	}
 }
 
+// A schedule may tick at any second of the minute: what is due within the next 60
+// s is called all the same, or a dead holder's lane would wait for another tick.
+func TestSweep_LooksAMinuteAheadFromItsOwnSecond(t *testing.T) {
+	tick := time.Date(2026, 3, 29, 12, 0, 0, 0, time.UTC)
+	now := tick.Add(45 * time.Second)
+	rates := &outgoing{}
+	s := &sweeper{
+		grants: entries{}, alerts: entries{}, store: granttest.NewMemory(), ratesQueue: rates,
+		refreshQueue: &outgoing{}, alertsTo: &outgoing{}, now: func() time.Time { return now },
+		rates: entries{due: map[string][]wake.Due{"3": {
+			{PK: "CONN#lisbon-1", SK: "LANE", At: now.Add(59 * time.Second)}, {PK: "CONN#lisbon-2", SK: "LANE", At: now.Add(61 * time.Second)},
+		}}},
+	}
+	if err := s.sweep(t.Context(), wake.Tick{Minute: tick, Now: now}); err != nil {
+		t.Fatal(err)
+	}
+	if len(rates.wakes) != 1 || rates.wakes[0].Message.Connection != "lisbon-1" || rates.wakes[0].Delay != 59*time.Second {
+		t.Errorf("sent %+v, want lisbon-1 in 59 s", rates.wakes)
+	}
+}
+
 // Near its end the sweep sends what it has and leaves the rest to the next.
 func TestSweep_TimeIsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
