@@ -133,6 +133,9 @@ type Match struct {
 	Operation string `json:"operation,omitempty"`
 	// Body is a substring of the request's body, such as an item's key.
 	Body string `json:"match,omitempty"`
+	// Also is a second substring of the body, such as an attribute that only
+	// one of the writes of that item names.
+	Also string `json:"also,omitempty"`
 	// Function is a substring of the caller's name: the function's if it was
 	// named (Admin.NameFunction), else its user agent's application id, else
 	// its access key id.
@@ -143,7 +146,8 @@ func (m Match) covers(c *call) bool {
 	return (m.Service == "" || m.Service == c.service) &&
 		(m.Operation == "" || m.Operation == c.operation) &&
 		(m.Function == "" || strings.Contains(c.function, m.Function)) &&
-		(m.Body == "" || bytes.Contains(c.body.bytes(), []byte(m.Body)))
+		(m.Body == "" || bytes.Contains(c.body.bytes(), []byte(m.Body))) &&
+		(m.Also == "" || bytes.Contains(c.body.bytes(), []byte(m.Also)))
 }
 
 // callers knows the functions' names by their access keys.

@@ -103,6 +103,9 @@ func TestFaults_Matching(t *testing.T) {
 		{Rule{Match: Match{Service: serviceDynamo}}, false},
 		{Rule{Match: Match{Operation: "SendMessageBatch"}}, false},
 		{Rule{Match: Match{Body: "lisbon-2"}}, false},
+		{Rule{Match: Match{Body: "lisbon-1", Also: "MessageBody"}}, true},
+		{Rule{Match: Match{Body: "lisbon-1", Also: "lisbon-2"}}, false},
+		{Rule{Match: Match{Body: "lisbon-2", Also: "lisbon-1"}}, false},
 		{Rule{Match: Match{Function: "Refresher"}}, false},
 	} {
 		if err := r.admin.WithdrawAll(t.Context()); err != nil {
