@@ -180,6 +180,20 @@ func TestJudge_NoSecretHasToMoveBeforeItIsFull(t *testing.T) {
 	}
 }
 
+func TestFull_CountsPairsThatArrived(t *testing.T) {
+	pair := func(client, property string, delivered bool) sandbox.Request {
+		return sandbox.Request{Endpoint: "token", Client: client, Property: property, Status: 200, Delivered: delivered}
+	}
+	requests := []sandbox.Request{
+		pair("group", "", true), pair("group", "", false), pair("group", "", true),
+		pair("live1", "1", true), pair("live1", "1", true), pair("live1", "1", true),
+		pair("live1", "2", true), pair("live1", "2", true), pair("live1", "2", true),
+	}
+	if n := full(requests, "2", 2); n != 1 {
+		t.Errorf("%d grants filled a secret, want only the one of property 1", n)
+	}
+}
+
 func TestStillWaiting_CountsCellsNotFields(t *testing.T) {
 	cell := sandbox.CellID{Property: "190811", Date: "2026-12-01"}
 	e := episode{waited: []slot{{cell, "price"}, {cell, "min_stay"}}, cells: 1}

@@ -56,7 +56,7 @@ func (s *show) consents(ctx context.Context, links []string) error {
 		n++
 		group.Go(func() error {
 			s.screen.live(c.guest.owner + " opens the link")
-			title, err := newBrowser(&s.pages).connect(within, links[i], c)
+			title, _, err := newBrowser(&s.pages).connect(within, links[i], c)
 			if err == nil && c.id == s.last().id {
 				s.screen.say(owned, "%s opens the link, allows it at Cloudbeds and reads: %s", c.guest.owner, title)
 			}

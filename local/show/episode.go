@@ -68,11 +68,14 @@ func (s *show) comeBack(ctx context.Context, c *connection, link string) error {
 	}
 	s.episode.cells = t.waiting()
 	s.screen.say(operated, "bellhop connections show %s: %s (%s), %d cells waiting; the books miss %d", c.id, told.State, told.Reason, told.Waiting, t.waiting())
-	title, err := newBrowser(&s.pages).connect(ctx, link, c)
+	title, walks, err := newBrowser(&s.pages).connect(ctx, link, c)
 	if err != nil {
 		return err
 	}
 	s.episode.reconnect = time.Now()
+	if walks > 1 {
+		s.screen.say(owned, "the provider had a bad moment; the page asked %s to try again, %d times", c.guest.owner, walks-1)
+	}
 	s.screen.say(owned, "%s opens the link of the alert, allows it again and reads: %s", c.guest.owner, title)
 	chat, signed, err := s.alerts(ctx, recovered, "is connected to")
 	if err != nil {

@@ -37,7 +37,7 @@ type evidence struct {
 	listed       []string
 	leaks        searched
 	secretsMoved int      // how often grants moved on to another secret
-	secretsFull  int      // grants that had more token pairs than a secret takes
+	secretsFull  int      // grants that had more token pairs than a secret takes versions
 	denied       []string // calls that the functions' roles did not allow
 	calls        int      // of AWS, by the functions and the command
 	deadLetters  int
@@ -67,13 +67,27 @@ func (s *show) gatherBooks(ctx context.Context, e *evidence) error {
 	if e.requests, err = s.books.Requests(ctx, 0); err != nil {
 		return err
 	}
-	families, err := s.books.Exchanges(ctx)
-	for _, f := range families {
-		if len(f.Generations) > s.config.Versions {
-			e.secretsFull++
+	e.secretsFull = full(e.requests, s.episode.property, s.config.Versions)
+	return nil
+}
+
+// full counts the grants that were given more token pairs than a secret takes
+// versions. Answers that were lost brought none. The property whose owner came
+// back is left out: with a new consent a new secret begins.
+func full(requests []sandbox.Request, reconnected string, versions int) int {
+	pairs := map[string]int{}
+	for _, r := range requests {
+		if r.Endpoint == "token" && r.Delivered && r.Status == 200 && (reconnected == "" || r.Property != reconnected) {
+			pairs[r.Client+"/"+r.Property]++
 		}
 	}
-	return err
+	n := 0
+	for _, count := range pairs {
+		if count > versions {
+			n++
+		}
+	}
+	return n
 }
 
 // gatherCells compares what the cells hold, and in which order they came to

@@ -60,8 +60,8 @@ type late struct {
 	at time.Time
 }
 
-// keepChanging sends one change after the other. Every tenth is held back for
-// a while, so that it arrives after newer ones; some arrive twice.
+// keepChanging sends one change after the other. Every tenth is overtaken by a
+// newer one about the same nights; some arrive twice.
 func (s *show) keepChanging(ctx context.Context, began time.Time) error {
 	var held []late
 	for n := 0; time.Since(began) < s.config.Length; n++ {
@@ -70,15 +70,14 @@ func (s *show) keepChanging(ctx context.Context, began time.Time) error {
 		case n%10 == 3:
 			s.pms.remember(m)
 			held = append(held, late{m, time.Now().Add(time.Duration(1+n%4) * time.Second)})
+			m = s.pms.amend(m)
 		case n%25 == 7:
 			held = append(held, late{m, time.Now().Add(2 * time.Second)}) // once more, as queues do
-			fallthrough
-		default:
-			if err := s.pms.send(ctx, m); err != nil {
-				return err
-			}
 		}
-		var err error
+		err := s.pms.send(ctx, m)
+		if err != nil {
+			return err
+		}
 		if held, err = s.release(ctx, held, time.Now()); err != nil {
 			return err
 		}

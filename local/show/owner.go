@@ -32,6 +32,7 @@ type sheet struct {
 	status  int
 	title   string // the first heading
 	form    *form  // the first one; nil when there is none
+	again   string // where its button leads that is a link; empty without one
 }
 
 // form is what a page lets its reader send.
@@ -40,24 +41,43 @@ type form struct {
 	values url.Values // as they are filled in already
 }
 
-// connect walks from the link through our page, the provider's consent form
-// and back, as the owner of the connection's property. It returns the heading
-// of the page on which the walk ends.
-func (b *browser) connect(ctx context.Context, link string, c *connection) (string, error) {
+// mostWalks is how often an owner tries before giving up.
+const mostWalks = 4
+
+// connect walks from the link to the page that says that all is well, as the
+// owner of the connection's property. A page that asks to try again, because
+// the provider had a bad moment, is obeyed. It returns the heading of the page
+// on which it ends, and how many walks it took.
+func (b *browser) connect(ctx context.Context, link string, c *connection) (title string, walks int, err error) {
+	for walks = 1; ; walks++ {
+		page, err := b.walk(ctx, link, c)
+		if err != nil {
+			return "", walks, err
+		}
+		if strings.Contains(page.title, "is connected to") {
+			return page.title, walks, nil
+		}
+		again, err := page.address.Parse(page.again)
+		if page.again == "" || err != nil || walks == mostWalks {
+			return "", walks, fmt.Errorf("%s ended on the page %q (status %d)", c.guest.owner, page.title, page.status)
+		}
+		link = again.String()
+	}
+}
+
+// walk goes once through our page, the provider's consent form and back.
+func (b *browser) walk(ctx context.Context, link string, c *connection) (sheet, error) {
 	page, err := b.open(ctx, link)
 	if err != nil {
-		return "", err
+		return sheet{}, err
 	}
 	if page, err = b.press(ctx, page, nil); err != nil {
-		return "", fmt.Errorf("pressing the button of %q: %w", page.title, err)
+		return sheet{}, fmt.Errorf("pressing the button of %q: %w", page.title, err)
 	}
 	if page, err = b.press(ctx, page, url.Values{"property": {c.remote}, "decision": {"allow"}}); err != nil {
-		return "", fmt.Errorf("allowing it on %q: %w", page.title, err)
+		return sheet{}, fmt.Errorf("allowing it on %q: %w", page.title, err)
 	}
-	if !strings.Contains(page.title, "is connected to") {
-		return "", fmt.Errorf("%s ended on the page %q (status %d)", c.guest.owner, page.title, page.status)
-	}
-	return page.title, nil
+	return page, nil
 }
 
 // open loads a page.
@@ -121,7 +141,7 @@ func (b *browser) load(request *http.Request) (sheet, error) {
 	return s, nil
 }
 
-// read finds the heading and the form.
+// read finds the heading, the form and the link.
 func (s *sheet) read(n *html.Node) {
 	if n.Type == html.ElementNode {
 		switch n.Data {
@@ -135,6 +155,10 @@ func (s *sheet) read(n *html.Node) {
 			}
 		case "input":
 			s.fill(n)
+		case "a":
+			if attribute(n, "class") == "button" {
+				s.again = attribute(n, "href")
+			}
 		}
 	}
 	for child := range n.ChildNodes() {

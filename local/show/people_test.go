@@ -15,7 +15,7 @@ import (
 
 // walk is a reconnect page, a provider's form and a callback, as small as they
 // can be.
-func walk(t *testing.T, ending string) *httptest.Server {
+func walk(t *testing.T, endings ...string) *httptest.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /reconnect/t1", func(w http.ResponseWriter, _ *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: "walk", Value: "1"})
@@ -38,7 +38,12 @@ func walk(t *testing.T, ending string) *httptest.Server {
 		}
 		http.Redirect(w, r, "/callback", http.StatusSeeOther)
 	})
-	mux.HandleFunc("GET /callback", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<h1>"+ending+"</h1>") })
+	mux.HandleFunc("GET /callback", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "<h1>"+endings[0]+"</h1>")
+		if endings = endings[1:]; len(endings) > 0 {
+			fmt.Fprint(w, `<a class="button" href="/reconnect/t1">Try again</a>`)
+		}
+	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server
@@ -47,9 +52,9 @@ func walk(t *testing.T, ending string) *httptest.Server {
 func TestOwner_WalksThroughTheConsent(t *testing.T) {
 	server := walk(t, "Hotel Lisboa is connected to Cloudbeds")
 	var seen transcript
-	title, err := newBrowser(&seen).connect(context.Background(), server.URL+"/reconnect/t1", &connection{remote: "190811"})
-	if err != nil || title != "Hotel Lisboa is connected to Cloudbeds" {
-		t.Errorf("the walk ends at %q, %v", title, err)
+	title, walks, err := newBrowser(&seen).connect(context.Background(), server.URL+"/reconnect/t1", &connection{remote: "190811"})
+	if err != nil || title != "Hotel Lisboa is connected to Cloudbeds" || walks != 1 {
+		t.Errorf("the walk ends at %q, %v, after %d", title, err, walks)
 	}
 	if !strings.Contains(string(seen.bytes()), "Allow?") {
 		t.Error("the pages were not kept")
@@ -58,9 +63,17 @@ func TestOwner_WalksThroughTheConsent(t *testing.T) {
 
 func TestOwner_AnotherEndingIsAnError(t *testing.T) {
 	server := walk(t, "This link is too old")
-	_, err := newBrowser(new(transcript)).connect(context.Background(), server.URL+"/reconnect/t1", &connection{remote: "190811"})
+	_, _, err := newBrowser(new(transcript)).connect(context.Background(), server.URL+"/reconnect/t1", &connection{remote: "190811"})
 	if err == nil || !strings.Contains(err.Error(), "too old") {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestOwner_TriesAgainWhereThePageAsksForIt(t *testing.T) {
+	server := walk(t, "Please try again in a few minutes", "Hotel Lisboa is connected to Cloudbeds")
+	title, walks, err := newBrowser(new(transcript)).connect(context.Background(), server.URL+"/reconnect/t1", &connection{remote: "190811"})
+	if err != nil || walks != 2 || title != "Hotel Lisboa is connected to Cloudbeds" {
+		t.Errorf("ends at %q, %v, after %d walks", title, err, walks)
 	}
 }
 

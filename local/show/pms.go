@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -194,6 +195,24 @@ func (p *pms) touch(c *connection, to []*connection) update {
 		p.price(&u, to)
 	}
 	return u
+}
+
+// amend is a newer message about the same nights, so that the one before it,
+// should it arrive late, must not change them any more.
+func (p *pms) amend(m message) message {
+	to := p.to(m)
+	m.Revision, m.Updates = p.next(), slices.Clone(m.Updates)
+	for i, u := range m.Updates {
+		newer := update{RoomType: u.RoomType, RatePlan: u.RatePlan, From: u.From, To: u.To}
+		if u.Available != nil {
+			newer.Available = new(*u.Available + 1)
+		} else {
+			p.price(&newer, to)
+			newer.MinStay, newer.StopSell = new(1+p.random.IntN(3)), new(p.random.IntN(4) == 0)
+		}
+		m.Updates[i] = newer
+	}
+	return m
 }
 
 // load sends every connection's whole plan: by the queue, and for the first one

@@ -46,7 +46,8 @@ func TestPMS_SendsWhatTheFormatAllows(t *testing.T) {
 			all = append(all, p.initial(c)...)
 		}
 		for range 200 {
-			all = append(all, p.change())
+			m := p.change()
+			all = append(all, m, p.amend(m))
 		}
 		for _, m := range all {
 			if _, problems := rate.Parse(m.body(), time.Now()); len(problems) > 0 {
@@ -102,6 +103,27 @@ func TestPMS_RevisionsRise(t *testing.T) {
 			t.Fatalf("revision %d after %d", next, last)
 		}
 		last = next
+	}
+}
+
+// A message that was overtaken has no say in any of its nights.
+func TestPMS_AmendsTheSameNightsWithAHigherRevision(t *testing.T) {
+	p := rehearsal(t, small())
+	for range 100 {
+		before := p.change()
+		after := p.amend(before)
+		if after.Revision <= before.Revision || after.group() != before.group() || len(after.Updates) != len(before.Updates) {
+			t.Fatalf("%s is amended by %s", before.body(), after.body())
+		}
+		for i, u := range before.Updates {
+			a := after.Updates[i]
+			if a.RoomType != u.RoomType || a.RatePlan != u.RatePlan || a.From != u.From || a.To != u.To || len(a.fields()) == 0 {
+				t.Fatalf("%+v is amended by %+v", u, a)
+			}
+			if u.Price != nil && a.Price != nil && *u.Price == *a.Price {
+				t.Fatalf("the price %s is amended by itself", *u.Price)
+			}
+		}
 	}
 }
 
