@@ -4,7 +4,7 @@
 # installed into this folder: .venv (MiniStack and the SAM CLI), .local (what
 # runs here), .aws-sam (what goes to AWS). `make clean` removes all three.
 
-.PHONY: help run up deploy invoke build test lint fmt clean tools compile setup stage vet unit
+.PHONY: help run up deploy invoke build test explore lint fmt clean tools compile setup stage vet unit
 .DEFAULT_GOAL := help
 
 # Nothing here may lead to somebody's AWS account: that is `sam deploy`'s, by hand.
@@ -21,6 +21,7 @@ LOCAL := .local/bin/bellhop-local
 help:
 	@echo 'make run      about 90 seconds of life on this machine, then a table (ARGS=--help tells what can be set)'
 	@echo 'make test     everything that is checked before a change lands'
+	@echo 'make explore  the refresh cycle under every interleaving and fault, for some minutes (ARGS="-seed 7 -wander 1m")'
 	@echo 'make up       the local stack, until Ctrl-C'
 	@echo 'make invoke   FUNCTION=pusher EVENT=events/rates.json: one event, on the stack that `make up` runs'
 	@echo 'make deploy   the present code, onto the stack that `make up` runs'
@@ -33,7 +34,7 @@ help:
 # ------------------------------------------------------------------- daily
 
 run: stage
-	@go build -o .local/bin/bellhop ./cmd/bellhop
+	@$(PLAIN) go build -o .local/bin/bellhop ./cmd/bellhop
 	@$(LOCAL) show $(ARGS)
 
 up: stage
@@ -48,29 +49,34 @@ invoke: $(LOCAL)
 
 build: stage
 	@$(SAM) build >.local/aws-build.log 2>&1 || { cat .local/aws-build.log >&2; exit 1; }
-	@CGO_ENABLED=0 go -C local build $(LAMBDA_FLAGS) -ldflags '-s -w' -o ../.local/bin/hello ./startup/hello
+	@$(PLAIN) go -C local build -ldflags '-s -w' -o ../.local/bin/hello ./startup/hello
 	@$(LOCAL) measure
 
 lint: vet
 	@$(SAM) validate --lint
 
 vet: setup
-	go vet ./...
-	go -C local vet ./...
-	@go build -o .local/bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	$(PLAIN) go vet ./...
+	$(PLAIN) go -C local vet ./...
+	@$(PLAIN) go build -o .local/bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	.local/bin/staticcheck ./...
 	cd local && ../.local/bin/staticcheck ./...
 
 # The end-to-end tests come last and by themselves: they start the stack once
 # and measure time, so nothing else may run beside them.
 test: lint stage unit
-	BELLHOP_E2E=1 go -C local test -shuffle=on -count=1 -timeout 8m ./e2e
+	BELLHOP_E2E=1 $(PLAIN) go -C local test -shuffle=on -count=1 -timeout 8m ./e2e
 
 unit: setup
 	@race=-race; echo 'int main(void) { return 0; }' | $$(go env CC) -x c -o /dev/null - 2>/dev/null || { race=; echo 'no C compiler here: the tests run without -race'; }; \
 	set -ex; \
 	go test $$race -shuffle=on ./...; \
 	go -C local test $$race -shuffle=on $$(go -C local list ./... | grep -v /e2e)
+
+# Every order of effects that two refreshers can have, with one disturbance and
+# with two; more of both at random, from a seed that it prints.
+explore:
+	go test -count=1 -v -timeout 60m -run '^TestExplore_' ./functions/refresher -args -explore -wander 30s $(ARGS)
 
 fmt:
 	gofmt -l -w .
@@ -100,8 +106,8 @@ tools:
 compile: | tools
 	@test -d .local/bin || echo 'compiling (the first time takes a minute or two)'
 	@mkdir -p .local/bin
-	@CGO_ENABLED=0 go build $(LAMBDA_FLAGS) ./...
-	@go -C local build -o ../$(LOCAL) .
+	@$(PLAIN) go build ./...
+	@$(PLAIN) go -C local build -o ../$(LOCAL) .
 
 $(LOCAL): compile
 
@@ -128,10 +134,13 @@ endif
 # lambda.norpc leaves out the retired go1.x runtime's RPC, nearly 3 MB. Without
 # version stamps and symbols a function that did not change stays byte for byte
 # the same, and `sam deploy` does not send it again.
-LAMBDA_FLAGS := -trimpath -buildvcs=false -tags lambda.norpc
+#
+# Everything but the race detector's tests is built this one way: each other way
+# would compile the AWS SDK and the sandbox's OAuth library once more.
+PLAIN := CGO_ENABLED=0 GOFLAGS='-trimpath -buildvcs=false -tags=lambda.norpc'
 
 define bootstrap
-@CGO_ENABLED=0 $(SYSTEM) go build $(LAMBDA_FLAGS) -ldflags '-s -w' -o '$(ARTIFACTS_DIR)/bootstrap' ./functions/$(1)
+@$(PLAIN) $(SYSTEM) go build -ldflags '-s -w' -o '$(ARTIFACTS_DIR)/bootstrap' ./functions/$(1)
 endef
 
 .PHONY: build-RefresherFunction build-PusherFunction build-WebhookFunction build-AlerterFunction
