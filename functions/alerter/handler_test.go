@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -406,10 +407,9 @@ func TestTell_DiesAnywhere(t *testing.T) {
 	for _, method := range []string{"Open", "Claim", "Delivered", "Unclaim", "Look", "Settle"} {
 		for _, landed := range []bool{false, true} {
 			o := newOffice(t)
-			died := false
+			var died atomic.Bool // the channels are told side by side
 			die := func(m string) error {
-				if m == method && !died {
-					died = true
+				if m == method && died.CompareAndSwap(false, true) {
 					return errors.New("died")
 				}
 				return nil

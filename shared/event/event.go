@@ -12,6 +12,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"sync"
 )
 
 // Name is one of the events below.
@@ -61,8 +62,22 @@ type Log struct {
 // New returns a Log that writes JSON lines to w, which is standard output on
 // Lambda. Stack is the value of the one dimension that every metric has.
 func New(w io.Writer, level slog.Level, stack string) *Log {
+	w = &oneByOne{w: w} // events and metrics are written by two hands
 	h := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: rename})
 	return &Log{slog: slog.New(h), meter: &meter{w: w, stack: stack}}
+}
+
+// oneByOne keeps lines whole, whoever writes them.
+type oneByOne struct {
+	mu sync.Mutex
+	w  io.Writer // guarded by mu
+}
+
+// Write implements [io.Writer].
+func (o *oneByOne) Write(line []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.w.Write(line)
 }
 
 // rename turns slog's keys into those that Lambda's JSON log format filters by.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -133,5 +134,21 @@ func TestAll_HoldsEveryConstant(t *testing.T) {
 		if declared != listed {
 			t.Errorf("%s declares %d names and lists %d", file, declared, listed)
 		}
+	}
+}
+
+// Events and metrics go to one writer, from as many goroutines as a batch has:
+// each line stays one line.
+func TestLog_LinesStayWhole(t *testing.T) {
+	var b bytes.Buffer
+	log := New(&b, slog.LevelInfo, "hotels")
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() { log.Info(context.Background(), SweepDone, slog.Int("grants", 1)) })
+		all.Go(func() { log.Count(Refreshes, 1, "generic") })
+	}
+	all.Wait()
+	if got := len(lines(t, &b)); got != 100 {
+		t.Errorf("%d whole lines, want 100", got)
 	}
 }

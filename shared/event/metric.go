@@ -3,7 +3,6 @@ package event
 import (
 	"encoding/json"
 	"io"
-	"sync"
 	"time"
 )
 
@@ -41,8 +40,7 @@ func AllMetrics() []Metric {
 
 // meter writes embedded metrics: one JSON object a line.
 type meter struct {
-	mu    sync.Mutex // keeps lines whole
-	w     io.Writer
+	w     io.Writer // safe for concurrent use
 	stack string
 }
 
@@ -81,7 +79,5 @@ func (l *Log) put(m Metric, n float64, unit, provider string) {
 	if err != nil {
 		return // not a finite number: there is nothing to say
 	}
-	l.meter.mu.Lock()
-	defer l.meter.mu.Unlock()
 	_, _ = l.meter.w.Write(append(b, '\n'))
 }
