@@ -84,10 +84,14 @@ func (d *Drainer) read(ctx context.Context, s site, w dialect.Window) (found hel
 	return nil, d.readAgain(time.Time{}), nil
 }
 
-// readAgain is when a read that came to nothing is tried again.
+// readAgain is when a read that came to nothing is tried again: when the
+// provider said, or after a pause where it said nothing.
 func (d *Drainer) readAgain(at time.Time) time.Time {
 	const pause = 15 * time.Second
-	return later(at, d.Now().Add(pause))
+	if now := d.Now(); at.Before(now) {
+		return now.Add(pause)
+	}
+	return at
 }
 
 // held is what the provider has, by cell.

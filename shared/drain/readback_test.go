@@ -143,6 +143,9 @@ func TestReadback_NoPageIsLostOrRepeated(t *testing.T) {
 			break
 		}
 		compared = append(compared, r.Compared)
+		if wait := r.WakeAt.Sub(w.clock.now()); wait > 4*time.Second {
+			t.Fatalf("waits %v although the provider said 3 s", wait)
+		}
 		w.clock.advance(r.WakeAt.Sub(w.clock.now()))
 		w.readback(w.process(), lisbon) // a new process goes on where the last one stopped
 	}
