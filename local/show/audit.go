@@ -131,7 +131,7 @@ func judgeEpisode(e evidence) []line {
 		{"exchanges of the dead grant meanwhile", number(asked), "≤ 1", asked <= 1, []string{"the refresher's log"}},
 		{"cells that waited for the owner and arrived", e.episode.String(), "all", e.episode.arrived == e.episode.cells && e.episode.cells > 0,
 			[]string{"the cells that are not as wanted, above"}},
-		{"recovery told after the consent", brief(e.episode.recovered.Sub(e.episode.reconnect)), "< " + brief(alertWithin),
+		{"recovery told after the consent", brief(max(0, e.episode.recovered.Sub(e.episode.reconnect))), "< " + brief(alertWithin),
 			e.episode.recovered.After(e.episode.withdrawn) && e.episode.recovered.Sub(e.episode.reconnect) < alertWithin, nil},
 	}
 }

@@ -82,7 +82,7 @@ func (s *show) comeBack(ctx context.Context, c *connection, link string) error {
 		return err
 	}
 	s.episode.recovered = later(chat.at, signed.at)
-	s.screen.say(alerted, "%s after that, in the chat:", brief(s.episode.recovered.Sub(s.episode.reconnect)))
+	s.screen.say(alerted, "%s after that, in the chat:", brief(max(0, s.episode.recovered.Sub(s.episode.reconnect))))
 	s.screen.quote(chat.text)
 	return nil
 }

@@ -149,7 +149,7 @@ func (o *ops) await(ctx context.Context, within time.Duration, what string, want
 		select {
 		case <-came:
 		case <-ctx.Done():
-			return news{}, fmt.Errorf("waiting for the alert: %w", context.Cause(ctx))
+			return news{}, errors.Join(append([]error{fmt.Errorf("waiting for the alert: %w", context.Cause(ctx))}, o.refusals()...)...)
 		}
 	}
 }

@@ -134,6 +134,11 @@ func (s *show) run(ctx context.Context) error {
 	return s.audit(ctx)
 }
 
+// lag is for how long AWS may show what was before a write, wherever a read was
+// not asked to be consistent. Its documentation says "usually within one
+// second"; most reads are fresher.
+const lag = proxy.Milliseconds(300)
+
 // open starts the stack.
 func (s *show) open(ctx context.Context) error {
 	var err error
@@ -147,7 +152,7 @@ func (s *show) open(ctx context.Context) error {
 	s.stack, err = stack.Start(ctx, stack.Config{
 		PortBase:   s.config.PortBase,
 		Parameters: s.ops.parameters(),
-		Proxy:      proxy.Settings{VersionQuota: s.config.Versions},
+		Proxy:      proxy.Settings{VersionQuota: s.config.Versions, SecretDelay: lag, IndexDelay: lag, ReadDelay: lag},
 		Sandbox: sandbox.Config{
 			AccessTokenLifetime: time.Minute, ReuseGrace: reuseGrace, Seed: s.config.Seed,
 			Clients: registrations(s.clients), Properties: properties(s.connections),
@@ -165,6 +170,6 @@ func (s *show) open(ctx context.Context) error {
 	s.operator = &operator{program: filepath.Join(root, ".local", "bin", "bellhop"), environment: s.stack.Environment(), screen: s.screen}
 	s.pms = newPMS(s.stack, s.connections, s.config, rand.New(rand.NewPCG(s.config.Seed, 0)))
 	s.weather = &weather{books: s.books, proxy: s.stack.Proxy, share: s.config.Faults, spare: s.spare()}
-	s.screen.say(stage, "MiniStack, proxy and sandbox are up; template.yaml is deployed by sam deploy (%s)", brief(time.Since(began)))
+	s.screen.say(stage, "MiniStack, sandbox and proxy are up, reads of AWS lag %d ms; template.yaml is deployed by sam deploy (%s)", lag, brief(time.Since(began)))
 	return nil
 }
