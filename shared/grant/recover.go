@@ -122,6 +122,17 @@ func (g Grant) free(me Nonce, rotation profile.Rotation, now time.Time) bool {
 	}
 }
 
+// FreeUntil bounds when a credential that may be spent can still be presented
+// at no cost: until the provider's grace is over. Zero when nothing bounds it.
+// Whoever presents it checks this once more just before the request leaves, for
+// time has passed since [Grant.Recover] looked at the clock.
+func (g Grant) FreeUntil(me Nonce, rotation profile.Rotation, decided time.Time) time.Time {
+	if rotation.Policy != "grace" || !g.spent(me) || !g.free(me, rotation, decided) {
+		return time.Time{}
+	}
+	return g.firstPresented(me).Add(rotation.Grace.D())
+}
+
 // firstPresented is when somebody else may first have presented this
 // generation's credential, from the attempts that are still open and from raw
 // asides, whose attempt ended when they were kept; zero when nobody did.

@@ -116,6 +116,12 @@ func TestRecover_Boundaries(t *testing.T) {
 	if at(g, grace, 30*time.Second-1) != Present || at(g, grace, 10*time.Second) != Present {
 		t.Error("inside the grace it is presented at once")
 	}
+	if until := g.FreeUntil("me", grace, noon); !until.Equal(noon.Add(30 * time.Second)) {
+		t.Errorf("free until %v", until)
+	}
+	if !g.FreeUntil("me", detect, noon).IsZero() || !g.FreeUntil("me", grace, noon.Add(time.Minute)).IsZero() {
+		t.Error("a bound where presenting is not for the grace's sake")
+	}
 	g.Expires = noon.Add(time.Hour)
 	if at(g, grace, 30*time.Second) != Wait {
 		t.Error("when the grace is over it waits for the edge")

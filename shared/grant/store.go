@@ -181,7 +181,8 @@ type VerdictWrite struct {
 
 // JudgeWrite is a verdict by somebody who holds no lease: a pusher whose fresh
 // tokens were refused. It is refused when the generation has moved, a lease is
-// live, or the grant is not ok any more.
+// live, or the grant is not ok any more. It leaves the wake: unlike a verdict's
+// holder it does not know that no aside waits to be rolled.
 type JudgeWrite struct {
 	ID        ID
 	Presented int64

@@ -74,6 +74,9 @@ func (r *Run) unpresentable(cause string, reason grant.Reason) oauth.Outcome {
 // is not cut off by the end of the invocation.
 func (r *Run) post(ctx context.Context, clientSecret secret.Text) oauth.Outcome {
 	latest := r.snapshot.Lease.Deadline.Add(-exchangeFor - commitFor)
+	if !r.freeUntil.IsZero() && r.freeUntil.Before(latest) {
+		latest = r.freeUntil
+	}
 	if r.c.Now().After(latest) || !r.c.enough(ctx) {
 		return oauth.Outcome{Class: oauth.NotSent, Cause: "late"}
 	}

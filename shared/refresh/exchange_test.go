@@ -8,6 +8,7 @@ import (
 	"bellhop/shared/grant"
 	"bellhop/shared/granttest"
 	"bellhop/shared/oauth"
+	"bellhop/shared/profile"
 	"bellhop/shared/secret"
 )
 
@@ -112,6 +113,25 @@ func TestSettle_OvertakenIsNoFailure(t *testing.T) {
 		}
 		if !s.settle(s.Context(), g, p) || s.now().Ref != "" {
 			s.Error("an old pair was settled over a new one")
+		}
+	})
+}
+
+// What is presented for the grace's sake is presented inside it: the time that
+// passed since Recover looked at the clock counts.
+func TestExchange_GraceEndsMeanwhile(t *testing.T) {
+	on(t, func(s *step) {
+		if _, err := s.leases().Release(s.Context(), time.Now()); err != nil {
+			s.Fatal(err)
+		}
+		r := s.leases()
+		r.client.Rotation = &profile.Rotation{Policy: "grace", Grace: profile.Seconds(2 * time.Second)}
+		if plan := r.Recover(s.Context()); plan.Step != grant.Present {
+			s.Fatalf("inside the grace: %s", plan.Step)
+		}
+		time.Sleep(2*time.Second + 1)
+		if out := r.Exchange(s.Context()); out.Class != oauth.NotSent || len(s.asked) != 0 {
+			s.Errorf("class %s after %d requests: its successor may be in another's hand", out.Class, len(s.asked))
 		}
 	})
 }

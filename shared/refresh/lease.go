@@ -32,6 +32,9 @@ type Run struct {
 	snapshot grant.Grant
 	// reread holds raw asides that this release can read.
 	reread map[grant.Nonce]grant.Aside
+	// freeUntil bounds the request, when Recover lets a credential that may be
+	// spent be presented for the provider's grace; zero for no such bound.
+	freeUntil time.Time
 	// pair is the snapshot's, once opened.
 	pair grant.Pair
 	// unknown says that something was presented under this nonce without a
@@ -157,7 +160,9 @@ func (r *Run) rotation() profile.Rotation { return r.client.RotationOver(r.profi
 // that survived, a credential that may be spent, one that was refused before.
 func (r *Run) Recover(ctx context.Context) grant.Plan {
 	r.snapshot = r.readable(ctx, r.snapshot)
-	return r.snapshot.Recover(r.me, r.rotation(), r.c.Now())
+	now := r.c.Now()
+	r.freeUntil = r.snapshot.FreeUntil(r.me, r.rotation(), now)
+	return r.snapshot.Recover(r.me, r.rotation(), now)
 }
 
 // Abandon takes my attempt back and ends my lease; somebody looks again at the
