@@ -1,0 +1,171 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"bellhop/shared/grant"
+	"bellhop/shared/profile"
+	"bellhop/shared/secret"
+)
+
+// regime is how a provider treats a refresh token that comes a second time.
+type regime struct {
+	name string
+	// rotation is what our profile of the provider says.
+	rotation profile.Rotation
+	// lives says which of the answers to one token are good, where it may be
+	// presented again within a grace.
+	lives siblings
+	// revokes says that a used token that comes too late ends its whole family.
+	// One that was superseded is only refused: where a provider takes it for
+	// reuse, no design can be right about answers whose order nobody knows.
+	revokes bool
+}
+
+type siblings string
+
+const (
+	newestLives siblings = "newest"
+	allLive     siblings = "all"
+	firstLives  siblings = "first"
+)
+
+// graceFor is longer than a lease, so that who finds a crash is still inside it,
+// and shorter than the longer pause.
+const graceFor = 20 * time.Second
+
+// regimes are all providers that docs/protocols.md tells apart.
+func regimes() []regime {
+	all := []regime{
+		{name: "none", rotation: none},
+		{name: "strict", rotation: detect},
+		{name: "detect", rotation: detect, revokes: true},
+	}
+	for _, lives := range []siblings{newestLives, allLive, firstLives} {
+		for _, revokes := range []bool{false, true} {
+			r := regime{name: "grace-" + string(lives), lives: lives, revokes: revokes,
+				rotation: profile.Rotation{Policy: "grace", Grace: profile.Seconds(graceFor)}}
+			if revokes {
+				r.name += "-revokes"
+			}
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+func regimeNamed(name string) regime {
+	for _, r := range regimes() {
+		if r.name == name {
+			return r
+		}
+	}
+	panic("no regime " + name)
+}
+
+// house is a provider that keeps complete books.
+type house struct {
+	regime
+	tokens map[string]*paper
+	order  []*paper
+}
+
+// paper is one refresh token in the books.
+type paper struct {
+	name     string
+	family   int64 // the consent it descends from
+	first    time.Time
+	children []*paper
+	dead     bool
+	senders  []grant.Nonce // who presented it
+}
+
+// accessFor is so short that a grant is due as soon as it is committed: the
+// explorer decides who comes when, not the calendar.
+const accessFor = 6 * time.Second
+
+func (h *house) issue(family int64) *paper {
+	p := &paper{name: fmt.Sprintf("P%d", len(h.order)+1), family: family}
+	if h.tokens == nil {
+		h.tokens = map[string]*paper{}
+	}
+	h.tokens[p.name] = p
+	h.order = append(h.order, p)
+	return p
+}
+
+func (p *paper) pair() grant.Pair {
+	now := time.Now()
+	return grant.Pair{Access: secret.New("access-" + p.name), Refresh: secret.New(p.name), Issued: now, Expires: now.Add(accessFor)}
+}
+
+func (p *paper) used() bool { return !p.first.IsZero() }
+
+// present is what the token endpoint does; nil is invalid_grant.
+func (h *house) present(p *paper) *paper {
+	switch {
+	case h.rotation.Policy == "none":
+	case p.dead, h.reuse(p):
+		h.reused(p)
+		return nil
+	}
+	if !p.used() {
+		p.first = time.Now()
+	}
+	next := h.issue(p.family)
+	switch h.lives {
+	case newestLives:
+		for _, older := range p.children {
+			h.supersede(older)
+		}
+	case firstLives:
+		next.dead = len(p.children) > 0
+	}
+	p.children = append(p.children, next)
+	return next
+}
+
+// supersede ends a token and all that came of it.
+func (h *house) supersede(p *paper) {
+	p.dead = true
+	for _, c := range p.children {
+		h.supersede(c)
+	}
+}
+
+// reuse reports whether a token comes again that was used up.
+func (h *house) reuse(p *paper) bool { return p.used() && !h.again(p) }
+
+// again reports whether a used token may come once more.
+func (h *house) again(p *paper) bool {
+	return h.rotation.Policy == "grace" && time.Now().Before(p.first.Add(h.rotation.Grace.D()))
+}
+
+// reused is what a token that must not come any more leads to.
+func (h *house) reused(p *paper) {
+	if !h.revokes || !h.reuse(p) {
+		return
+	}
+	for _, member := range h.order {
+		if member.family == p.family {
+			member.dead = true
+		}
+	}
+}
+
+// live reports whether a token was not used and is good.
+func (h *house) live(name string) bool {
+	p := h.tokens[name]
+	return p != nil && !p.dead && (!p.used() || h.rotation.Policy == "none")
+}
+
+// good reports whether presenting a token within the given time brings a live
+// pair.
+func (h *house) good(name string, within time.Duration) bool {
+	p := h.tokens[name]
+	if p == nil || p.dead {
+		return false
+	}
+	return h.live(name) || h.again(p) && h.lives != firstLives && time.Until(p.first.Add(graceFor)) > within
+}

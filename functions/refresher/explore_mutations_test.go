@@ -1,0 +1,93 @@
+package main
+
+// mutation is one rule of the protocol left out, and the exploration that must
+// notice. The patches are made to copies of the sources: what ships has no
+// switch.
+type mutation struct {
+	name    string
+	patches []patch
+	// The smallest exploration that is known to notice: who comes (two runs
+	// when with names no number), at which provider, after how many
+	// disturbances.
+	regime       string
+	with         staging
+	disturbances int
+}
+
+// patch replaces one place of one file; mutant is the condition under which the
+// rule is left out.
+type patch struct{ file, old, new string }
+
+const (
+	inRecover  = "shared/grant/recover.go"
+	inDue      = "shared/grant/due.go"
+	inExchange = "shared/refresh/exchange.go"
+	inCommit   = "shared/refresh/commit.go"
+	inRoll     = "shared/refresh/roll.go"
+	inSettle   = "shared/refresh/settle.go"
+	inCallback = "shared/consent/callback.go"
+	inTable    = "shared/granttest/writes.go" // stands for the conditions of shared/dynamo
+	inItem     = "shared/granttest/item.go"
+)
+
+// mutations are those of docs/protocols.md, in its order, and of its traces, but for
+// two that need a longer story than is walked through here: riskyBeforeAsides and
+// orderFormerFirst.
+var mutations = []mutation{
+	{name: "slot", regime: "detect", disturbances: 1, patches: []patch{
+		{inTable, "g.Attempts[w.Me] = grant.Attempt{", "if MUTANT {\nclear(g.Attempts)\n}\ng.Attempts[w.Me] = grant.Attempt{"}}},
+	{name: "abandonOnUnknown", regime: "detect", disturbances: 1, patches: []patch{
+		{inExchange, "until := r.snapshot.AfterUnknown(r.me, r.rotation(), now)\n\tif r.kind() == grant.KindClient {",
+			"until := r.snapshot.AfterUnknown(r.me, r.rotation(), now)\n\tif r.kind() == grant.KindClient || MUTANT {"}}},
+	{name: "loserDrops", regime: "grace-newest", disturbances: 1, patches: []patch{
+		{inCommit, "if r.sealed.Data == nil {", "if r.sealed.Data == nil || MUTANT {"}}},
+	{name: "verdictNoAsides", regime: "grace-newest", disturbances: 1, with: staging{runs: 3}, patches: []patch{
+		{inRecover, "g.best(func(Aside) bool { return true }); ok {", "g.best(func(Aside) bool { return true }); ok && !MUTANT {"},
+		{inTable, "len(g.Asides) != len(w.Unreadable) {", "len(g.Asides) != len(w.Unreadable) && !MUTANT {"}}},
+	{name: "verdictNoYoung", regime: "grace-newest", disturbances: 2, with: staging{only: []order{stall}}, patches: []patch{
+		{inRecover, "if now.Before(until) {", "if now.Before(until) && !MUTANT {"}}},
+	{name: "neverRollBefore", regime: "detect", disturbances: 1, patches: []patch{
+		{inRecover, "; ok { // row 1", "; ok && !MUTANT { // row 1"},
+		{inRecover, "; ok && risky", "; ok && risky && !MUTANT"}}},
+	{name: "presentAtOnce", regime: "detect", disturbances: 1, patches: []patch{
+		{inRecover, "if risky { // row 4", "if risky && !MUTANT { // row 4"}}},
+	{name: "presentYoung", regime: "detect", disturbances: 1, patches: []patch{
+		{inRecover, "return latest(g.Edge(), oldAt(g.foreign(me, true)))", "if MUTANT {\nreturn g.Edge()\n}\nreturn latest(g.Edge(), oldAt(g.foreign(me, true)))"}}},
+	{name: "rollRemovesAllKnown", regime: "grace-newest", disturbances: 3, with: staging{only: []order{stall, loseAll}}, patches: []patch{
+		{inTable, "delete(g.Asides, w.Aside)\n", "delete(g.Asides, w.Aside)\nif MUTANT {\nclear(g.Asides)\n}\n"}}},
+	{name: "dropFormer", regime: "grace-newest", disturbances: 2, with: staging{only: []order{loseAll, crashSent}}, patches: []patch{
+		{inRoll, "if plan.KeepFormer {", "if plan.KeepFormer && !MUTANT {"}}},
+	{name: "commitRemovesAllAsides", regime: "grace-newest", disturbances: 2, with: staging{only: []order{loseAll, crashSent}}, patches: []patch{
+		{inTable, "delete(g.Asides, n)\n\t\t}\n", "delete(g.Asides, n)\n\t\t}\nif MUTANT {\nclear(g.Asides)\n}\n"}}},
+	{name: "removeKnownAtCommitTime", regime: "grace-first", disturbances: 2, with: staging{only: []order{loseAll, crashSent}}, patches: []patch{
+		{inCommit, "g, now := r.snapshot, r.c.Now()\n\tmissing", "g, now := r.snapshot, r.c.Now()\nif MUTANT {\nif read, err := r.c.Store.Read(context.Background(), g.ID); err == nil {\ng.Asides = read.Asides\n}\n}\n\tmissing"}}},
+	{name: "commitKeepsAsides", regime: "grace-newest", disturbances: 1, with: staging{runs: 3}, patches: []patch{
+		{inTable, "for _, n := range w.DropAsides {\n", "for _, n := range w.DropAsides {\nif MUTANT {\nbreak\n}\n"}}},
+	{name: "commitClearsAllAttempts", regime: "grace-newest", disturbances: 1, patches: []patch{
+		{inTable, "for _, n := range w.DropAttempts {\n", "if MUTANT {\nclear(g.Attempts)\n}\nfor _, n := range w.DropAttempts {\n"}}},
+	{name: "rollAnyBase", regime: "grace-newest", disturbances: 1, patches: []patch{
+		{inRecover, "!a.Former && a.Base == g.Generation }); ok", "MUTANT || !a.Former && a.Base == g.Generation }); ok"}}},
+	{name: "leaseNeverInReauth", regime: "strict", disturbances: 2, with: staging{runs: 3, only: []order{loseAll, crashSent}}, patches: []patch{
+		{inTable, "g.Health == grant.ReauthorizationRequired && len(g.Asides) == 0)", "g.Health == grant.ReauthorizationRequired && (len(g.Asides) == 0 || MUTANT))"},
+		{inDue, "(g.Health != ReauthorizationRequired || len(g.Asides) > 0)", "(g.Health != ReauthorizationRequired || len(g.Asides) > 0 && !MUTANT)"}}},
+	{name: "asideNoAttemptCond", regime: "detect", disturbances: 2, patches: []patch{
+		{inTable, "if !attempted(*g, w.Me) {\n\t\t\treturn false\n\t\t}\n\t\tg.Asides", "if !attempted(*g, w.Me) && !MUTANT {\n\t\t\treturn false\n\t\t}\n\t\tg.Asides"}}},
+	{name: "noRefusedMark", regime: "grace-newest", disturbances: 3, with: staging{only: []order{stall}}, patches: []patch{
+		{inTable, "g.Refused = w.Generation\n", "if !MUTANT {\ng.Refused = w.Generation\n}\n"}}},
+	{name: "callbackNeedsLease", regime: "detect", disturbances: 0, with: staging{callback: true}, patches: []patch{
+		{inTable, "if g.Epoch != w.Epoch {", "if g.Epoch != w.Epoch || MUTANT && g.Lease != nil && g.Attempts[g.Lease.Owner].Kind != grant.KindCode {"}}},
+	{name: "callbackKeepsAsides", regime: "detect", disturbances: 1, with: staging{callback: true, only: []order{loseOnce}}, patches: []patch{
+		{inItem, "g.Attempts, g.Asides = map[grant.Nonce]grant.Attempt{}, map[grant.Nonce]grant.Aside{}",
+			"g.Attempts = map[grant.Nonce]grant.Attempt{}\nif !MUTANT {\ng.Asides = map[grant.Nonce]grant.Aside{}\n}"}}},
+	{name: "callbackUnchecked", regime: "detect", disturbances: 0, with: staging{stranger: true}, patches: []patch{
+		{inCallback, "x.grant.Account != x.account:", "x.grant.Account != x.account && !MUTANT:"}}},
+	{name: "commitEnables", regime: "detect", disturbances: 0, with: staging{disable: true}, patches: []patch{
+		{inTable, "inline(g, w.Sealed, w.Times, w.Scopes)\n\t\tg.Generation++\n\t\tg.Lease", "if MUTANT {\ng.Enabled = true\n}\ninline(g, w.Sealed, w.Times, w.Scopes)\n\t\tg.Generation++\n\t\tg.Lease"}}},
+	{name: "pusherNoGen", regime: "detect", disturbances: 0, with: staging{judge: true}, patches: []patch{
+		{inTable, "if g.Generation != w.Presented || held(*g, w.At, w.Skew) || g.Health != grant.OK {", "if g.Generation != w.Presented && !MUTANT || held(*g, w.At, w.Skew) || g.Health != grant.OK {"}}},
+	{name: "settleNoGen", regime: "detect", disturbances: 0, patches: []patch{
+		{inTable, "if g.Generation != w.Generation {\n\t\t\treturn false\n\t\t}\n\t\tg.Ref,", "if g.Generation != w.Generation && !MUTANT {\n\t\t\treturn false\n\t\t}\n\t\tg.Ref,"}}},
+	{name: "swapBeforePut", regime: "detect", disturbances: 0, patches: []patch{
+		{inSettle, "ref, at, err := c.Vault.Settle(ctx, g, p)", "if MUTANT {\n_ = c.Store.Settle(ctx, grant.SettleWrite{ID: g.ID, Generation: g.Generation, Ref: fmt.Sprintf(\"%s/%d\", g.ID, g.Generation)})\n}\nref, at, err := c.Vault.Settle(ctx, g, p)"},
+		{inSettle, "\t\"errors\"\n", "\t\"errors\"\n\t\"fmt\"\n"}}},
+}
