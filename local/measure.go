@@ -26,7 +26,7 @@ var folders = []string{"RefresherFunction", "PusherFunction", "WebhookFunction",
 
 // Run prints the table. It is an error when a function has grown too large.
 func (m measure) Run(ctx context.Context) error {
-	hello, err := startup.Median(ctx, filepath.Join(".local", "bin", "hello"), nil, m.Times)
+	hello, err := startup.Median(ctx, filepath.Join(".local", "bin", "hello"), functionEnvironment, m.Times)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (m measure) function(ctx context.Context, folder string) (size int64, start
 // them calls anything before its first event.
 var functionEnvironment = []string{
 	"AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
-	"STACK=bellhop", "LOG_LEVEL=INFO", "TOKEN_HOME=secretsmanager", "SECRETS_PREFIX=bellhop/",
+	"STACK=bellhop", "LOG_LEVEL=INFO", "SECRETS_PREFIX=bellhop/",
 	"GRANTS_TABLE=bellhop-grants", "RATES_TABLE=bellhop-rates",
 	"RATES_QUEUE_URL=http://127.0.0.1/rates", "REFRESH_QUEUE_URL=http://127.0.0.1/refresh",
 	"ALERTS_QUEUE_URL=http://127.0.0.1/alerts", "REJECTED_QUEUE_URL=http://127.0.0.1/rejected",

@@ -1,6 +1,7 @@
 // Command hello is the least that a function of this kind can be: the same
-// runtime and the same AWS clients, and nothing of Bellhop. What a function
-// takes to start beyond this is what our own code costs.
+// runtime, the same AWS configuration and the same clients, and nothing else of
+// Bellhop. What a function takes to start beyond this is what our own code
+// costs.
 package main
 
 import (
@@ -9,10 +10,11 @@ import (
 	"log"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"bellhop/shared/cloud"
 )
 
 // clients are made at the start, as the functions make theirs.
@@ -27,7 +29,7 @@ func (clients) handle(_ context.Context, event json.RawMessage) (json.RawMessage
 }
 
 func main() {
-	configured, err := config.LoadDefaultConfig(context.Background())
+	configured, err := cloud.Config()
 	if err != nil {
 		log.Fatal(err)
 	}
