@@ -63,6 +63,7 @@ type payloadReader struct {
 	once    sync.Once
 }
 
+// Close gives the payload back, once.
 func (r *payloadReader) Close() error {
 	r.once.Do(r.payload.release)
 	return nil

@@ -82,6 +82,7 @@ type FunctionError struct {
 	Payload  []byte // errorMessage and errorType, as JSON
 }
 
+// Error implements error.
 func (e *FunctionError) Error() string {
 	return fmt.Sprintf("the %s ended with an error: %s", e.Function, e.Payload)
 }

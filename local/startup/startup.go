@@ -88,6 +88,7 @@ func runtimeAPI(asked chan<- time.Time) http.Handler {
 // firstLines keeps the beginning of an output, enough for an error.
 type firstLines struct{ text []byte }
 
+// Write implements [io.Writer]; it takes everything and keeps the beginning.
 func (f *firstLines) Write(p []byte) (int, error) {
 	f.text = append(f.text, p[:min(len(p), 2000-len(f.text))]...)
 	return len(p), nil

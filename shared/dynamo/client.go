@@ -34,30 +34,37 @@ func NewClient(cfg aws.Config) API {
 	return client{c.GetItem, c.BatchGetItem, c.PutItem, c.UpdateItem, c.DeleteItem, c.Query, c.TransactWriteItems}
 }
 
+// GetItem implements [API].
 func (c client) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...options) (*dynamodb.GetItemOutput, error) {
 	return c.getItem(ctx, in, o...)
 }
 
+// BatchGetItem implements [API].
 func (c client) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, o ...options) (*dynamodb.BatchGetItemOutput, error) {
 	return c.batchGetItem(ctx, in, o...)
 }
 
+// PutItem implements [API].
 func (c client) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...options) (*dynamodb.PutItemOutput, error) {
 	return c.putItem(ctx, in, o...)
 }
 
+// UpdateItem implements [API].
 func (c client) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...options) (*dynamodb.UpdateItemOutput, error) {
 	return c.updateItem(ctx, in, o...)
 }
 
+// DeleteItem implements [API].
 func (c client) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, o ...options) (*dynamodb.DeleteItemOutput, error) {
 	return c.deleteItem(ctx, in, o...)
 }
 
+// Query implements [API].
 func (c client) Query(ctx context.Context, in *dynamodb.QueryInput, o ...options) (*dynamodb.QueryOutput, error) {
 	return c.query(ctx, in, o...)
 }
 
+// TransactWriteItems implements [API].
 func (c client) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...options) (*dynamodb.TransactWriteItemsOutput, error) {
 	return c.transact(ctx, in, o...)
 }

@@ -27,7 +27,7 @@ func grantItem(g grant.Grant) item {
 	}
 	m["enabled"] = flag(g.Enabled)
 	m["generation"], m["epoch"] = num(g.Generation), num(g.Epoch)
-	m["holder"], m["attempts"], m["asides"] = leaseItem(m, g.Lease), attemptItems(g.Attempts), asideItems(g.Asides)
+	m["holder"], m["attempts"], m["asides"] = leaseItem(m, g.Lease), byNonce(g.Attempts, attemptValue), byNonce(g.Asides, asideValue)
 	putFinding(m, g)
 	putTimes(m, g)
 	if g.Inline != nil {
@@ -140,10 +140,11 @@ func attemptValue(a grant.Attempt) types.AttributeValue {
 	return mapOf(item{"kind": str(string(a.Kind)), "gen": num(a.Generation), "at": ms(a.At)})
 }
 
-func attemptItems(all map[grant.Nonce]grant.Attempt) types.AttributeValue {
+// byNonce makes a map attribute of what holders left, by their nonces.
+func byNonce[T any](all map[grant.Nonce]T, value func(T) types.AttributeValue) types.AttributeValue {
 	m := item{}
-	for n, a := range all {
-		m[string(n)] = attemptValue(a)
+	for n, v := range all {
+		m[string(n)] = value(v)
 	}
 	return mapOf(m)
 }
@@ -171,14 +172,6 @@ func asideValue(a grant.Aside) types.AttributeValue {
 		if is {
 			m[k] = flag(true)
 		}
-	}
-	return mapOf(m)
-}
-
-func asideItems(all map[grant.Nonce]grant.Aside) types.AttributeValue {
-	m := item{}
-	for n, a := range all {
-		m[string(n)] = asideValue(a)
 	}
 	return mapOf(m)
 }

@@ -21,18 +21,22 @@ type client struct {
 	remove call[secretsmanager.DeleteSecretInput, secretsmanager.DeleteSecretOutput]
 }
 
+// GetSecretValue implements [API].
 func (c client) GetSecretValue(ctx context.Context, in *secretsmanager.GetSecretValueInput, o ...options) (*secretsmanager.GetSecretValueOutput, error) {
 	return c.get(ctx, in, o...)
 }
 
+// CreateSecret implements [API].
 func (c client) CreateSecret(ctx context.Context, in *secretsmanager.CreateSecretInput, o ...options) (*secretsmanager.CreateSecretOutput, error) {
 	return c.create(ctx, in, o...)
 }
 
+// PutSecretValue implements [API].
 func (c client) PutSecretValue(ctx context.Context, in *secretsmanager.PutSecretValueInput, o ...options) (*secretsmanager.PutSecretValueOutput, error) {
 	return c.put(ctx, in, o...)
 }
 
+// DeleteSecret implements [API].
 func (c client) DeleteSecret(ctx context.Context, in *secretsmanager.DeleteSecretInput, o ...options) (*secretsmanager.DeleteSecretOutput, error) {
 	return c.remove(ctx, in, o...)
 }

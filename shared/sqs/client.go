@@ -16,6 +16,7 @@ type client struct {
 // NewClient returns SQS as a Queue uses it. It makes no request.
 func NewClient(cfg aws.Config) API { return client{sqs.NewFromConfig(cfg).SendMessageBatch} }
 
+// SendMessageBatch implements [API].
 func (c client) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchInput, o ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {
 	return c.send(ctx, in, o...)
 }
