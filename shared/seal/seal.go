@@ -43,6 +43,7 @@ type KeySet struct {
 	stack   string
 	current string
 	keys    map[string]secret.Text
+	text    secret.Text // as it was read
 }
 
 // Parse reads a key set from the flat JSON that the template creates:
@@ -55,7 +56,7 @@ func Parse(text secret.Text) (*KeySet, error) {
 	if json.Unmarshal([]byte(text.Reveal()), &members) != nil {
 		return nil, errors.New("reading the key set: it is not a JSON object")
 	}
-	k := &KeySet{keys: map[string]secret.Text{}}
+	k := &KeySet{keys: map[string]secret.Text{}, text: text}
 	var version int
 	for name, raw := range members {
 		var err error
@@ -73,7 +74,10 @@ func Parse(text secret.Text) (*KeySet, error) {
 			return nil, fmt.Errorf("reading the key set: member %q is not as expected", name)
 		}
 	}
-	return k, k.check(version)
+	if err := k.check(version); err != nil {
+		return nil, err
+	}
+	return k, nil
 }
 
 func (k *KeySet) add(id string, raw json.RawMessage) error {

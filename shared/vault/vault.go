@@ -176,6 +176,17 @@ func (v *Vault) OpenBytes(ctx context.Context, label string, s grant.Sealed) ([]
 	return []byte(plain.Reveal()), nil
 }
 
+// Digest says in 16 hexadecimal digits whether two texts are the same, and
+// nothing else about them; see [seal.KeySet.Digest]. The purpose keeps digests
+// of different things apart. It fetches the key set when it must.
+func (v *Vault) Digest(ctx context.Context, purpose string, text secret.Text) (string, error) {
+	set, err := v.keys.Keys(ctx)
+	if err != nil {
+		return "", fmt.Errorf("making a digest: %w", err)
+	}
+	return set.Digest(purpose, text)
+}
+
 func subject(id grant.ID, base int64) seal.Subject {
 	return seal.Subject{Purpose: forPair, Name: string(id), Generation: base}
 }

@@ -15,7 +15,6 @@ import (
 )
 
 // shelf holds the key set's text; broken, it cannot be reached.
-
 type shelf struct {
 	text   string
 	broken bool
@@ -35,7 +34,6 @@ func newShelf() *shelf {
 }
 
 // home remembers what it was asked.
-
 type home struct {
 	pair      grant.Pair
 	settled   []grant.Grant
@@ -69,7 +67,6 @@ func newVault(t *testing.T) (*Vault, *home) {
 }
 
 // pair is one as it comes of an exchange.
-
 func pair() grant.Pair {
 	issued := time.UnixMilli(1795248000123).UTC()
 	return grant.Pair{
@@ -79,7 +76,6 @@ func pair() grant.Pair {
 }
 
 // same compares two pairs, tokens included.
-
 func same(a, b grant.Pair) bool {
 	return a.Access.Equal(b.Access) && a.Refresh.Equal(b.Refresh) && reflect.DeepEqual(a.Scopes, b.Scopes) &&
 		a.Issued.Equal(b.Issued) && a.Expires.Equal(b.Expires) && a.Documented == b.Documented
@@ -131,9 +127,7 @@ func TestVault_ASealIsForOneGrantAndGeneration(t *testing.T) {
 }
 
 // An answer that could not be read comes back byte for byte, and as nothing
-
 // that could be taken for a pair.
-
 func TestVault_RawAnswer(t *testing.T) {
 	v, _ := newVault(t)
 	for _, body := range []string{`{"access_token":`, "<html>canary</html>", "\x00\xff\xfe not UTF-8", strings.Repeat("x", 64<<10)} {
@@ -153,7 +147,6 @@ func TestVault_RawAnswer(t *testing.T) {
 }
 
 // Between an answer and the table nothing is asked of anybody.
-
 func TestVault_SealsWhileTheKeysCannotBeReached(t *testing.T) {
 	s := newShelf()
 	clock := time.Now()
@@ -235,9 +228,7 @@ func TestVault_Settle(t *testing.T) {
 }
 
 // The commit after a turn deletes what the turn left behind; what could not be
-
 // deleted stays named, so that it is not forgotten.
-
 func TestVault_SettleRetiresWhatIsLeft(t *testing.T) {
 	v, h := newVault(t)
 	g := grant.Grant{ID: "lisbon-1", Home: grant.HomeSecrets, Placement: grant.Placement{Epoch: 2, Retired: []string{"old"}}}
@@ -255,7 +246,6 @@ func TestVault_SettleRetiresWhatIsLeft(t *testing.T) {
 }
 
 // Home "sealed" is there without being named, and leaves pairs where they are.
-
 func TestVault_SealedHome(t *testing.T) {
 	v, _ := newVault(t)
 	g := grant.Grant{ID: "lisbon-1", Home: grant.HomeSealed, Generation: 7}
@@ -288,8 +278,24 @@ func TestVault_Bytes(t *testing.T) {
 	}
 }
 
-// Putting the same pair at home twice must be the same bytes.
-
-// FuzzDecode: stored bytes are a pair, a raw answer or an error; a pair goes
-
-// round unchanged.
+// A digest is the same for the same text in every process, and holds nothing of
+// it; without keys there is none.
+func TestVault_Digest(t *testing.T) {
+	v, _ := newVault(t)
+	other, _ := newVault(t)
+	a, err := v.Digest(t.Context(), "payload", secret.New("refresh_token=canary"))
+	if err != nil || len(a) != 16 {
+		t.Fatalf("digest %q, %v", a, err)
+	}
+	if b, err := other.Digest(t.Context(), "payload", secret.New("refresh_token=canary")); err != nil || a != b {
+		t.Errorf("another process says %q, %v; this one %q", b, err, a)
+	}
+	if b, _ := v.Digest(t.Context(), "payload", secret.New("refresh_token=canary2")); a == b {
+		t.Error("another text has the same digest")
+	}
+	away := newShelf()
+	away.broken = true
+	if d, err := New(seal.NewSource(away, nil), nil).Digest(t.Context(), "payload", secret.New("x")); err == nil || d != "" {
+		t.Errorf("without keys: %q, %v", d, err)
+	}
+}
