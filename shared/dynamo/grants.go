@@ -129,6 +129,18 @@ func (c *change) wake(at time.Time) {
 	}
 }
 
+// hold sets the wake and why nothing happens before it; no wake leaves both.
+func (c *change) hold(until time.Time, why string) {
+	c.wake(until)
+	switch {
+	case until.IsZero():
+	case why == "":
+		c.drop("held")
+	default:
+		c.put("held", str(why))
+	}
+}
+
 // alert puts the grant into the alerter's outbox; zero leaves it as it is.
 func (c *change) alert(due time.Time) {
 	if !due.IsZero() {

@@ -56,7 +56,7 @@ func (s *Grants) Abandon(ctx context.Context, w grant.ReleaseWrite) error {
 // end ends my lease where it is mine.
 func (c *change) end(w grant.ReleaseWrite) {
 	c.drop("holder.#me")
-	c.wake(w.WakeAt)
+	c.hold(w.WakeAt, w.Held)
 	if w.Failed {
 		c.add("failures")
 	}
@@ -107,6 +107,8 @@ func (c *change) inline(sealed types.AttributeValue, t grant.Times, scopes []str
 	c.put("issued", ms(t.Issued))
 	c.put("expires", ms(t.Expires))
 	c.put("refresh_at", ms(t.RefreshAt))
+	c.refreshExpires(t.RefreshExpires)
+	c.drop("held")
 	if scopes != nil {
 		c.put("scopes", list(scopes...))
 	}
@@ -114,6 +116,15 @@ func (c *change) inline(sealed types.AttributeValue, t grant.Times, scopes []str
 		c.drop("wake_at", "wake_shard")
 	}
 	c.wake(t.WakeAt)
+}
+
+// refreshExpires sets when the refresh token dies, or that nobody knows.
+func (c *change) refreshExpires(at time.Time) {
+	if at.IsZero() {
+		c.drop("refresh_expires")
+		return
+	}
+	c.put("refresh_expires", ms(at))
 }
 
 // KeepAside implements [grant.Store].
@@ -158,6 +169,8 @@ func (c *change) rollInline(t grant.Times) {
 	c.put("issued", ms(t.Issued))
 	c.put("expires", ms(t.Expires))
 	c.put("refresh_at", ms(t.RefreshAt))
+	c.refreshExpires(t.RefreshExpires)
+	c.drop("held")
 	c.wake(t.WakeAt)
 	c.value(":unknown", list())
 	c.set = append(c.set, "pair = asides.#aside.sealed", "scopes = if_not_exists(asides.#aside.scopes, if_not_exists(scopes, :unknown))")
@@ -183,15 +196,5 @@ func (s *Grants) Settle(ctx context.Context, w grant.SettleWrite) error {
 	c.put("pair_ref", str(w.Ref))
 	c.put("placement", placementValue(w.Placement))
 	c.drop("pair")
-	return s.done(ctx, c)
-}
-
-// SetEnabled implements [grant.Store].
-func (s *Grants) SetEnabled(ctx context.Context, id grant.ID, enabled bool, wake time.Time) error {
-	c := newChange("SetEnabled", id)
-	c.put("enabled", flag(enabled))
-	if enabled {
-		c.wake(wake)
-	}
 	return s.done(ctx, c)
 }

@@ -22,6 +22,7 @@ func grantItem(g grant.Grant) item {
 	for k, v := range map[string]string{
 		"id": string(g.ID), "provider": g.Provider, "client": g.Client, "home": g.Home,
 		"pair_ref": g.Ref, "account": g.Account, "committed_by": string(g.CommittedBy),
+		"token_url": g.TokenURL, "held": g.Held,
 	} {
 		putStr(m, k, v)
 	}
@@ -33,13 +34,18 @@ func grantItem(g grant.Grant) item {
 	if g.Inline != nil {
 		m["pair"] = sealedValue(*g.Inline)
 	}
-	if g.Placement.Epoch != 0 || g.Placement.Writes != 0 || len(g.Placement.Retired) > 0 {
+	if p := g.Placement; p.Home != "" || p.Epoch != 0 || p.Writes != 0 || len(p.Retired) > 0 {
 		m["placement"] = placementValue(g.Placement)
 	}
 	if g.Scopes != nil {
 		m["scopes"] = list(g.Scopes...)
 	}
-	for k, n := range map[string]int64{"refused": g.Refused, "episode": g.Episode, "failures": int64(g.Failures)} {
+	if g.Asks != nil {
+		m["asks"] = list(g.Asks...)
+	}
+	for k, n := range map[string]int64{
+		"refused": g.Refused, "episode": g.Episode, "failures": int64(g.Failures), "foretold_days": int64(g.Foretold.Days),
+	} {
 		if n != 0 {
 			m[k] = num(n)
 		}
@@ -60,6 +66,7 @@ func putTimes(m item, g grant.Grant) {
 	for k, t := range map[string]time.Time{
 		"issued": g.Issued, "expires": g.Expires, "refresh_at": g.RefreshAt,
 		"wake_at": g.WakeAt, "episode_since": g.EpisodeSince, "alert_due": g.AlertDue,
+		"refresh_expires": g.RefreshExpires, "foretold_dies": g.Foretold.Dies,
 	} {
 		if !t.IsZero() {
 			m[k] = ms(t)
@@ -88,7 +95,10 @@ func grantOf(m item) (grant.Grant, error) {
 		Refused: getNum(m, "refused"),
 		Issued:  getTime(m, "issued"), Expires: getTime(m, "expires"),
 		RefreshAt: getTime(m, "refresh_at"), WakeAt: getTime(m, "wake_at"),
-		Scopes: getList(m, "scopes"), Account: getStr(m, "account"),
+		RefreshExpires: getTime(m, "refresh_expires"), Held: getStr(m, "held"),
+		TokenURL: getStr(m, "token_url"), Asks: getList(m, "asks"),
+		Foretold: grant.Foretold{Dies: getTime(m, "foretold_dies"), Days: int(getNum(m, "foretold_days"))},
+		Scopes:   getList(m, "scopes"), Account: getStr(m, "account"),
 		Episode: getNum(m, "episode"), EpisodeSince: getTime(m, "episode_since"), AlertDue: getTime(m, "alert_due"),
 		CommittedBy: grant.Nonce(getStr(m, "committed_by")), Failures: int(getNum(m, "failures")),
 	}
@@ -160,7 +170,7 @@ func attemptsOf(m item) map[grant.Nonce]grant.Attempt {
 
 func asideValue(a grant.Aside) types.AttributeValue {
 	m := item{"sealed": sealedValue(a.Sealed), "base": num(a.Base), "at": ms(a.At)}
-	for k, t := range map[string]time.Time{"issued": a.Issued, "expires": a.Expires} {
+	for k, t := range map[string]time.Time{"issued": a.Issued, "expires": a.Expires, "refresh_expires": a.RefreshExpires} {
 		if !t.IsZero() {
 			m[k] = ms(t)
 		}
@@ -183,7 +193,8 @@ func asidesOf(m item) map[grant.Nonce]grant.Aside {
 		all[grant.Nonce(n)] = grant.Aside{
 			Sealed: sealedBytesOf(getMap(a, "sealed")), Base: getNum(a, "base"), At: getTime(a, "at"),
 			Issued: getTime(a, "issued"), Expires: getTime(a, "expires"), Scopes: getList(a, "scopes"),
-			Former: getFlag(a, "former"), Raw: getFlag(a, "raw"),
+			RefreshExpires: getTime(a, "refresh_expires"),
+			Former:         getFlag(a, "former"), Raw: getFlag(a, "raw"),
 		}
 	}
 	return all
@@ -191,6 +202,7 @@ func asidesOf(m item) map[grant.Nonce]grant.Aside {
 
 func placementValue(p grant.Placement) types.AttributeValue {
 	m := item{"epoch": num(p.Epoch), "writes": num(int64(p.Writes))}
+	putStr(m, "home", p.Home)
 	if !p.Since.IsZero() {
 		m["since"] = ms(p.Since)
 	}
@@ -202,7 +214,7 @@ func placementValue(p grant.Placement) types.AttributeValue {
 
 func placementOf(m item) grant.Placement {
 	return grant.Placement{
-		Epoch: getNum(m, "epoch"), Writes: int(getNum(m, "writes")),
+		Home: getStr(m, "home"), Epoch: getNum(m, "epoch"), Writes: int(getNum(m, "writes")),
 		Since: getTime(m, "since"), Retired: getList(m, "retired"),
 	}
 }

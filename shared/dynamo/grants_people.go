@@ -32,7 +32,7 @@ func (s *Grants) Verdict(ctx context.Context, w grant.VerdictWrite) error {
 	if !w.Same {
 		c.open(w.At)
 	}
-	c.drop("attempts.#me", "holder.#me", "deadline", "wake_at", "wake_shard")
+	c.drop("attempts.#me", "holder.#me", "deadline", "wake_at", "wake_shard", "held")
 	return s.done(ctx, c)
 }
 
@@ -52,7 +52,7 @@ func (s *Grants) Hasten(ctx context.Context, w grant.HastenWrite) error {
 	c := newChange("Hasten", w.ID)
 	c.ifGeneration(w.Presented)
 	c.ifNotHeld(w.At, w.Skew)
-	c.when("attribute_not_exists(reauth) and attribute_not_exists(failures)")
+	c.when("attribute_not_exists(reauth) and attribute_not_exists(failures) and attribute_not_exists(held)")
 	c.put("refresh_at", ms(w.At))
 	c.wake(w.At)
 	return s.done(ctx, c)

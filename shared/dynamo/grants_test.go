@@ -109,6 +109,28 @@ func TestGrants_RefusesALaterRelease(t *testing.T) {
 	}
 }
 
+// TestGrants_ReadsAFormerRelease: what it did not write is zero, and an item of
+// ours without those fields is written as it wrote it.
+func TestGrants_ReadsAFormerRelease(t *testing.T) {
+	g := granttest.Living("g", func(g *grant.Grant) {
+		g.Inline, g.Ref, g.Placement = nil, "1/v", grant.Placement{Epoch: 1, Writes: 2, Since: time.UnixMilli(1)}
+	})
+	m := grantItem(g)
+	for _, added := range []string{"token_url", "asks", "held", "refresh_expires", "foretold_dies", "foretold_days"} {
+		if _, there := m[added]; there {
+			t.Errorf("%q is written although nothing is known of it", added)
+		}
+	}
+	got, err := grantOf(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	granttest.Same(t, got, g)
+	if got.TokenURL != "" || got.Asks != nil || got.Held != "" || !got.RefreshExpires.IsZero() || got.Foretold != (grant.Foretold{}) || got.Placement.Home != "" {
+		t.Errorf("an item of a former release says %+v", got)
+	}
+}
+
 // spy is a DynamoDB that takes everything and remembers the expressions.
 type spy struct {
 	API
@@ -118,6 +140,11 @@ type spy struct {
 func (s *spy) UpdateItem(_ context.Context, in *dynamodb.UpdateItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
 	s.note(in.ConditionExpression, in.UpdateExpression)
 	return &dynamodb.UpdateItemOutput{Attributes: grantItem(granttest.Living("g", nil))}, nil
+}
+
+func (s *spy) DeleteItem(_ context.Context, in *dynamodb.DeleteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+	s.note(in.ConditionExpression)
+	return &dynamodb.DeleteItemOutput{}, nil
 }
 
 func (s *spy) TransactWriteItems(_ context.Context, in *dynamodb.TransactWriteItemsInput, _ ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
@@ -159,9 +186,9 @@ func everyWrite(t *testing.T, s *Grants) {
 	t.Helper()
 	now, n := time.Unix(1_800_000_000, 0), []grant.Nonce{"x"}
 	a := granttest.Kept(1)
-	times := grant.Times{Issued: now, Expires: now, RefreshAt: now, WakeAt: now}
+	times := grant.Times{Issued: now, Expires: now, RefreshAt: now, WakeAt: now, RefreshExpires: now}
 	_, leaseErr := s.Lease(t.Context(), grant.LeaseWrite{ID: "g", Me: "me", At: now, Deadline: now})
-	release := grant.ReleaseWrite{ID: "g", Me: "me", WakeAt: now, Failed: true}
+	release := grant.ReleaseWrite{ID: "g", Me: "me", WakeAt: now, Held: "budget", Failed: true}
 	for _, err := range []error{
 		leaseErr,
 		s.Release(t.Context(), release),
@@ -179,6 +206,10 @@ func everyWrite(t *testing.T, s *Grants) {
 		s.Settle(t.Context(), grant.SettleWrite{ID: "g", Ref: "r"}),
 		s.Consent(t.Context(), grant.ConsentWrite{ID: "g", Times: times, Missing: []string{"s"}, Ticket: "t", Episode: 1, At: now}),
 		s.SetEnabled(t.Context(), "g", true, now),
+		s.Retry(t.Context(), grant.RetryWrite{ID: "g", At: now}),
+		s.SetHome(t.Context(), "g", grant.HomeSealed),
+		s.Foretell(t.Context(), grant.ForetellWrite{ID: "g", Foretold: grant.Foretold{Dies: now, Days: 7}}),
+		s.Remove(t.Context(), grant.RemoveWrite{ID: "g", At: now}),
 	} {
 		if err != nil {
 			t.Error(err)

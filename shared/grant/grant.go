@@ -31,6 +31,12 @@ type Grant struct {
 	Provider string // profile name
 	Client   string // our registration at the provider, see connection.Client
 	Home     string // where committed pairs live: "secretsmanager" or "sealed"
+	// TokenURL is this grant's own token endpoint, for providers that have one
+	// for each account; it comes before the client's and the profile's. Empty
+	// for theirs.
+	TokenURL string
+	// Asks are the scopes that are asked for; nil for the profile's.
+	Asks []string
 
 	// Enabled is a person's decision, Health the machine's finding. They are
 	// two attributes so that no commit undoes a person.
@@ -75,6 +81,13 @@ type Grant struct {
 	Expires   time.Time
 	RefreshAt time.Time
 	WakeAt    time.Time
+	// RefreshExpires is when the refresh token dies of age; zero when that is
+	// unknown or never.
+	RefreshExpires time.Time
+	// Held says why no exchange happens before WakeAt although one was due, in
+	// a bounded word ("budget", "lane", ...); empty when nothing holds it. It
+	// is for people: no exchange is decided by it.
+	Held string
 
 	Scopes  []string // granted with the committed pair
 	Account string   // the provider's account, pinned at the first consent; empty until then
@@ -85,6 +98,8 @@ type Grant struct {
 	Episode      int64
 	EpisodeSince time.Time
 	AlertDue     time.Time
+	// Foretold is the last forecast that people were told; see [Grant.Foretells].
+	Foretold Foretold
 
 	// CommittedBy is for the log alone: no decision reads it.
 	CommittedBy Nonce
@@ -161,6 +176,8 @@ type Aside struct {
 	Issued  time.Time
 	Expires time.Time
 	Scopes  []string
+	// RefreshExpires is as in [Grant].
+	RefreshExpires time.Time
 	// Former marks a pair that was replaced by a roll: it is tried last of all.
 	Former bool
 	// Raw marks an answer that our parser refused: the sealed bytes are the
@@ -178,6 +195,9 @@ type Pair struct {
 	// Documented says that Expires rests on the profile's documented life
 	// alone, because the answer named none: such a token is refreshed sooner.
 	Documented bool
+	// RefreshExpires is when the refresh token dies of age, as far as the
+	// answer says; zero when it does not.
+	RefreshExpires time.Time
 }
 
 // Sealed is a pair that may touch a table.
@@ -190,6 +210,7 @@ type Sealed struct {
 // Placement is a home's bookkeeping. The zero value is a grant that never
 // moved.
 type Placement struct {
+	Home    string    // whose bookkeeping this is; empty for Secrets Manager's
 	Epoch   int64     // of the home: which secret is written now
 	Writes  int       // versions written to it, as far as we know
 	Since   time.Time // when the secret of this epoch was first written

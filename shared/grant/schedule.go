@@ -34,7 +34,7 @@ func TimesOf(id ID, p Pair, rule profile.RefreshRule) Times {
 	if soonest := p.Issued.Add(shortestCadence); at.Before(soonest) {
 		at = soonest
 	}
-	return Times{Issued: p.Issued, Expires: p.Expires, RefreshAt: at, WakeAt: at}
+	return Times{Issued: p.Issued, Expires: p.Expires, RefreshAt: at, WakeAt: at, RefreshExpires: p.RefreshExpires}
 }
 
 // advisoryWindow is how long before its expiry a token is refreshed, at the

@@ -61,6 +61,19 @@ type Store interface {
 	// SetEnabled is a person's switch. It has no condition and touches nothing
 	// else, but for the wake: enabling sets it, so that work resumes.
 	SetEnabled(ctx context.Context, id ID, enabled bool, wake time.Time) error
+	// Retry takes a reauthorization_required back, by a person's word or
+	// because it was found to be the provider's error: the credential of that
+	// generation is presented once more, now.
+	Retry(ctx context.Context, w RetryWrite) error
+	// SetHome says where pairs are to live from the next commit on. It has no
+	// condition; the committed pair stays where it is.
+	SetHome(ctx context.Context, id ID, home string) error
+	// Foretell records that people were told when the refresh token will die,
+	// unless they were told as much before.
+	Foretell(ctx context.Context, w ForetellWrite) error
+	// Remove deletes the grant, if a person has switched it off and nobody
+	// holds a live lease. What it has at home is retired before.
+	Remove(ctx context.Context, w RemoveWrite) error
 }
 
 // LeaseWrite asks for a lease. At and Deadline are absolute and part of the
@@ -81,14 +94,16 @@ type LeaseWrite struct {
 }
 
 // ReleaseWrite ends a lease. WakeAt says when to look again; zero leaves the
-// wake as it is. Failed adds one to the failures in a row. Both are for the
-// holder alone: an Abandon that carries either is refused when the lease is not
-// mine any more, because a wake set late could hide the winner's. It is then
-// sent again without them.
+// wake as it is. Held goes with it and says why nothing happens before; empty
+// removes what stood there. Failed adds one to the failures in a row. All are
+// for the holder alone: an Abandon that carries any is refused when the lease
+// is not mine any more, because a wake set late could hide the winner's. It is
+// then sent again without them.
 type ReleaseWrite struct {
 	ID     ID
 	Me     Nonce
 	WakeAt time.Time
+	Held   string
 	Failed bool
 }
 
@@ -124,6 +139,8 @@ type Times struct {
 	Expires   time.Time
 	RefreshAt time.Time
 	WakeAt    time.Time
+	// RefreshExpires is the refresh token's own end; zero when unknown.
+	RefreshExpires time.Time
 }
 
 // AsideWrite keeps an answer aside under my nonce. One that is raw counts as a
@@ -195,8 +212,8 @@ type JudgeWrite struct {
 
 // HastenWrite is by a pusher, who holds no lease. It is refused when the
 // generation has moved, a lease is live, a person is needed, or exchanges have
-// been failing: then the next one has its time already, which the provider may
-// have set.
+// been failing or are held: then the next one has its time already, which the
+// provider may have set.
 type HastenWrite struct {
 	ID        ID
 	Presented int64
@@ -229,6 +246,27 @@ type ConsentWrite struct {
 	Episode int64
 	Waiting int
 	At      time.Time
+}
+
+// RetryWrite is refused when the generation has moved, no person is needed, the
+// grant was never connected, or a lease is live.
+type RetryWrite struct {
+	ID         ID
+	Generation int64     // whose credential is presented once more
+	At         time.Time // now: the wake, and when the alert is due
+}
+
+// ForetellWrite is refused when people were told of this death at as few days
+// or fewer.
+type ForetellWrite struct {
+	ID       ID
+	Foretold Foretold
+}
+
+// RemoveWrite is refused unless the grant is disabled and no lease is live.
+type RemoveWrite struct {
+	ID ID
+	At time.Time // now
 }
 
 // ErrNotFound says that there is no such grant.

@@ -82,7 +82,7 @@ func (c *checks) health(before, after grant.Grant) {
 		c.hold(c.by("Verdict", "Judge"), "the owner was asked for nothing")
 	}
 	if before.Health == grant.ReauthorizationRequired {
-		c.hold(c.by("Commit", "Roll", "Consent"), "a verdict vanished")
+		c.hold(c.by("Commit", "Roll", "Consent", "Retry"), "a verdict vanished")
 	}
 }
 

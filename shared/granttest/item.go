@@ -20,7 +20,7 @@ func Clone(g grant.Grant) grant.Grant {
 		l := *g.Lease
 		c.Lease = &l
 	}
-	c.Missing, c.Scopes = slices.Clone(g.Missing), slices.Clone(g.Scopes)
+	c.Missing, c.Scopes, c.Asks = slices.Clone(g.Missing), slices.Clone(g.Scopes), slices.Clone(g.Asks)
 	c.Placement.Retired = slices.Clone(g.Placement.Retired)
 	c.Attempts = map[grant.Nonce]grant.Attempt{}
 	maps.Copy(c.Attempts, g.Attempts)
@@ -56,7 +56,7 @@ func end(g *grant.Grant, w grant.ReleaseWrite) {
 		g.Lease = nil
 	}
 	if !w.WakeAt.IsZero() {
-		g.WakeAt = w.WakeAt
+		g.WakeAt, g.Held = w.WakeAt, w.Held
 	}
 	if w.Failed {
 		g.Failures++
@@ -67,6 +67,7 @@ func end(g *grant.Grant, w grant.ReleaseWrite) {
 func inline(g *grant.Grant, sealed grant.Sealed, t grant.Times, scopes []string) {
 	g.Inline, g.Ref = &sealed, ""
 	g.Issued, g.Expires, g.RefreshAt, g.WakeAt = t.Issued, t.Expires, t.RefreshAt, t.WakeAt
+	g.RefreshExpires, g.Held = t.RefreshExpires, ""
 	if scopes != nil {
 		g.Scopes = scopes
 	}

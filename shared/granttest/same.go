@@ -31,7 +31,7 @@ func deref(v any) any {
 // plain brings a grant into the one form that compares.
 func plain(g grant.Grant) grant.Grant {
 	g = Clone(g)
-	for _, at := range []*time.Time{&g.Issued, &g.Expires, &g.RefreshAt, &g.WakeAt, &g.EpisodeSince, &g.AlertDue, &g.Placement.Since} {
+	for _, at := range []*time.Time{&g.Issued, &g.Expires, &g.RefreshAt, &g.WakeAt, &g.EpisodeSince, &g.AlertDue, &g.Placement.Since, &g.RefreshExpires, &g.Foretold.Dies} {
 		*at = plainTime(*at)
 	}
 	if g.Lease != nil {
@@ -42,7 +42,7 @@ func plain(g grant.Grant) grant.Grant {
 		g.Attempts[n] = a
 	}
 	for n, a := range g.Asides {
-		a.At, a.Issued, a.Expires = plainTime(a.At), plainTime(a.Issued), plainTime(a.Expires)
+		a.At, a.Issued, a.Expires, a.RefreshExpires = plainTime(a.At), plainTime(a.Issued), plainTime(a.Expires), plainTime(a.RefreshExpires)
 		if len(a.Scopes) == 0 {
 			a.Scopes = nil
 		}
@@ -50,6 +50,9 @@ func plain(g grant.Grant) grant.Grant {
 	}
 	if len(g.Scopes) == 0 {
 		g.Scopes = nil
+	}
+	if len(g.Asks) == 0 {
+		g.Asks = nil
 	}
 	if len(g.Placement.Retired) == 0 {
 		g.Placement.Retired = nil

@@ -29,6 +29,7 @@ func StoreSuite(t *testing.T, open func(t *testing.T) grant.Store) {
 		"CommitOfOne": commitWithoutLease, "KeepAside": keepAside, "Roll": roll, "RollReread": rollReread, "Refuse": refuse,
 		"Verdict": verdict, "VerdictScope": verdictScope, "Judge": judge, "Hasten": hasten, "Settle": settle,
 		"Consent": consentStory, "ConsentTicket": consentTicket, "SetEnabled": setEnabled,
+		"Retry": retry, "SetHome": setHome, "Foretell": foretell, "Remove": remove,
 	} {
 		t.Run(name, func(t *testing.T) {
 			story(&bench{T: t, ctx: t.Context(), s: open(t)})
@@ -145,11 +146,13 @@ func (b *bench) now(id grant.ID) grant.Grant {
 
 func create(b *bench) {
 	g := b.made(and(leased("me"), func(g *grant.Grant) {
-		g.Placement = grant.Placement{Epoch: 2, Writes: 17, Since: noon, Retired: []string{"old-1", "old-2"}}
+		g.Placement = grant.Placement{Home: grant.HomeSecrets, Epoch: 2, Writes: 17, Since: noon, Retired: []string{"old-1", "old-2"}}
 		g.Refused, g.Episode, g.EpisodeSince, g.AlertDue, g.CommittedBy = 3, 2, noon, noon.Add(time.Second), "x"
 		g.Health, g.Reason, g.Missing = grant.ReauthorizationRequired, grant.NeverConnected, []string{"rates:write"}
+		g.TokenURL, g.Asks, g.Held = "https://hotel-7.example/token", []string{"rates:read", "rates:write"}, "budget"
+		g.RefreshExpires, g.Foretold = noon.Add(24*time.Hour), grant.Foretold{Dies: noon.Add(time.Hour), Days: 7}
 		raw := Kept(3)
-		raw.Raw, raw.Scopes = true, nil
+		raw.Raw, raw.Scopes, raw.RefreshExpires = true, nil, noon.Add(time.Hour)
 		former := Kept(2)
 		former.Former = true
 		g.Asides["raw"], g.Asides["former-2"] = raw, former

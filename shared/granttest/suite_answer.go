@@ -9,6 +9,7 @@ import (
 // fresh are the times of a pair that was asked for at noon.
 var fresh = grant.Times{
 	Issued: noon, Expires: noon.Add(time.Minute), RefreshAt: noon.Add(40 * time.Second), WakeAt: noon.Add(40 * time.Second),
+	RefreshExpires: noon.Add(30 * 24 * time.Hour),
 }
 
 func commitWrite(g grant.Grant) grant.CommitWrite {
@@ -24,13 +25,14 @@ func committed(w grant.CommitWrite) func(*grant.Grant) {
 		g.Inline, g.Ref, g.Generation = &w.Sealed, "", w.Generation+1
 		g.Issued, g.Expires, g.RefreshAt, g.WakeAt = w.Times.Issued, w.Times.Expires, w.Times.RefreshAt, w.Times.WakeAt
 		g.Lease, g.Refused, g.Failures, g.CommittedBy = nil, 0, 0, w.Me
+		g.RefreshExpires, g.Held = w.Times.RefreshExpires, ""
 		delete(g.Attempts, w.Me)
 	}
 }
 
 func commit(b *bench) {
 	g := b.made(and(leased("me"), func(g *grant.Grant) {
-		g.Refused = 3
+		g.Refused, g.Held, g.RefreshExpires = 3, "budget", noon.Add(time.Hour)
 		g.Inline, g.Ref = nil, "secret/3" // the settled form gives way to the inline one
 		g.Attempts["ancient"] = grant.Attempt{Kind: grant.KindRefresh, Generation: 1, At: noon.Add(-time.Hour)}
 	}))
@@ -43,6 +45,11 @@ func commit(b *bench) {
 		g.Scopes, g.AlertDue = w.Scopes, noon
 	}))
 	b.refuses(b.now(g.ID), "a copy", func() error { return b.s.Commit(b.ctx, w) })
+
+	g = b.made(and(leased("me"), func(g *grant.Grant) { g.RefreshExpires = noon.Add(time.Hour) }))
+	w = commitWrite(g)
+	w.Times.RefreshExpires = time.Time{} // of the new refresh token nobody knows
+	b.changes(g, func() error { return b.s.Commit(b.ctx, w) }, committed(w))
 
 	g = b.made(leased("me"))
 	w = commitWrite(g)
@@ -122,7 +129,7 @@ func rolled(w grant.RollWrite) func(*grant.Grant) {
 		a := g.Asides[w.Aside]
 		g.Inline, g.Ref, g.Scopes, g.Generation = &a.Sealed, "", a.Scopes, w.Generation+1
 		g.Issued, g.Expires, g.RefreshAt, g.WakeAt = w.Times.Issued, w.Times.Expires, w.Times.RefreshAt, w.Times.WakeAt
-		g.Lease, g.Refused = nil, 0
+		g.Lease, g.Refused, g.RefreshExpires, g.Held = nil, 0, w.Times.RefreshExpires, ""
 		delete(g.Attempts, w.Me)
 		delete(g.Asides, w.Aside)
 	}

@@ -101,11 +101,21 @@ func leaseCopy(b *bench) {
 
 func release(b *bench) {
 	g := b.made(leased("me"))
-	w := grant.ReleaseWrite{ID: g.ID, Me: "me", WakeAt: noon.Add(time.Minute), Failed: true}
+	w := grant.ReleaseWrite{ID: g.ID, Me: "me", WakeAt: noon.Add(time.Minute), Held: "budget", Failed: true}
 	b.changes(g, func() error { return b.s.Release(b.ctx, w) }, func(g *grant.Grant) {
-		g.Lease, g.WakeAt, g.Failures = nil, w.WakeAt, 3 // the attempt stays
+		g.Lease, g.WakeAt, g.Held, g.Failures = nil, w.WakeAt, "budget", 3 // the attempt stays
 	})
 	b.refuses(b.now(g.ID), "a copy", func() error { return b.s.Release(b.ctx, w) })
+
+	held := func(g *grant.Grant) { g.Held = "budget" }
+	g = b.made(and(leased("me"), held))
+	b.changes(g, func() error { return b.s.Release(b.ctx, grant.ReleaseWrite{ID: g.ID, Me: "me"}) }, func(g *grant.Grant) {
+		g.Lease = nil // without a wake of its own it leaves why the standing one is late
+	})
+	g = b.made(and(leased("me"), held))
+	b.changes(g, func() error {
+		return b.s.Release(b.ctx, grant.ReleaseWrite{ID: g.ID, Me: "me", WakeAt: noon})
+	}, func(g *grant.Grant) { g.Lease, g.Held = nil, "" }) // another wake, for another cause
 
 	g = b.made(and(leased("me"), leased("next")))
 	b.refuses(g, "another holds the lease", func() error {

@@ -35,9 +35,10 @@ func verdictWrite(g grant.Grant) grant.VerdictWrite {
 
 func verdict(b *bench) {
 	alone := func(g *grant.Grant) { clear(g.Asides) }
-	g := b.made(and(leased("me"), alone))
+	g := b.made(and(leased("me"), alone, func(g *grant.Grant) { g.Held = "budget" }))
 	w := verdictWrite(g)
 	judged := func(g *grant.Grant) {
+		g.Held = ""
 		g.Health, g.Reason = grant.ReauthorizationRequired, grant.AnswerLost
 		g.Lease, g.WakeAt = nil, time.Time{}
 		delete(g.Attempts, "me") // the other's stays
@@ -130,6 +131,7 @@ func hasten(b *bench) {
 		"the token is of an older generation":    func(g *grant.Grant) { g.Generation = 4 },
 		"a person is needed":                     func(g *grant.Grant) { g.Health, g.Reason = grant.ReauthorizationRequired, grant.Revoked },
 		"the next exchange has its time already": func(g *grant.Grant) { g.Failures = 1 },
+		"something holds the next exchange":      func(g *grant.Grant) { g.Held = "budget" },
 	} {
 		g := b.made(and(well, edit))
 		b.refuses(g, why, func() error { return b.s.Hasten(b.ctx, write(g)) })
@@ -166,6 +168,7 @@ func consented(w grant.ConsentWrite) func(*grant.Grant) {
 		g.Epoch++
 		g.Health, g.Reason, g.Missing = grant.OK, "", nil
 		g.Lease, g.Refused, g.Failures = nil, 0, 0
+		g.RefreshExpires, g.Held = w.Times.RefreshExpires, ""
 		clear(g.Attempts)
 		clear(g.Asides)
 	}
@@ -174,7 +177,7 @@ func consented(w grant.ConsentWrite) func(*grant.Grant) {
 func consentStory(b *bench) {
 	dead := func(g *grant.Grant) {
 		g.Health, g.Reason, g.Missing = grant.ReauthorizationRequired, grant.Revoked, []string{"rates:write"}
-		g.Refused, g.Enabled = 3, false
+		g.Refused, g.Enabled, g.Held = 3, false, "budget"
 	}
 	g := b.made(and(dead, leased("somebody else")))
 	w := consentWrite(g)
@@ -228,14 +231,4 @@ func consentTicket(b *bench) {
 		b.Errorf("a ticket used twice: %v, want ErrTicket", err)
 	}
 	Same(b.T, b.now(g.ID), after)
-}
-
-func setEnabled(b *bench) {
-	g := b.made(leased("holder"))
-	b.changes(g, func() error { return b.s.SetEnabled(b.ctx, g.ID, false, noon.Add(time.Hour)) }, func(g *grant.Grant) {
-		g.Enabled = false // lease, attempts, asides and wake stay as they are
-	})
-	b.changes(g, func() error { return b.s.SetEnabled(b.ctx, g.ID, true, noon.Add(time.Hour)) }, func(g *grant.Grant) {
-		g.Enabled, g.WakeAt = true, noon.Add(time.Hour)
-	})
 }

@@ -146,7 +146,7 @@ func (m *Memory) Verdict(ctx context.Context, w grant.VerdictWrite) error {
 			open(g, w.At)
 		}
 		delete(g.Attempts, w.Me)
-		g.Lease, g.WakeAt = nil, time.Time{}
+		g.Lease, g.WakeAt, g.Held = nil, time.Time{}, ""
 		return true
 	})
 }
@@ -166,7 +166,7 @@ func (m *Memory) Judge(ctx context.Context, w grant.JudgeWrite) error {
 // Hasten implements [grant.Store].
 func (m *Memory) Hasten(ctx context.Context, w grant.HastenWrite) error {
 	return m.change(ctx, "Hasten", w.ID, func(g *grant.Grant) bool {
-		if g.Generation != w.Presented || held(*g, w.At, w.Skew) || g.Health == grant.ReauthorizationRequired || g.Failures > 0 {
+		if g.Generation != w.Presented || held(*g, w.At, w.Skew) || g.Health == grant.ReauthorizationRequired || g.Failures > 0 || g.Held != "" {
 			return false
 		}
 		g.RefreshAt, g.WakeAt = w.At, w.At
@@ -213,15 +213,4 @@ func (m *Memory) Consent(ctx context.Context, w grant.ConsentWrite) error {
 		return grant.ErrTicket
 	}
 	return err
-}
-
-// SetEnabled implements [grant.Store].
-func (m *Memory) SetEnabled(ctx context.Context, id grant.ID, enabled bool, wake time.Time) error {
-	return m.change(ctx, "SetEnabled", id, func(g *grant.Grant) bool {
-		g.Enabled = enabled
-		if enabled && !wake.IsZero() {
-			g.WakeAt = wake
-		}
-		return true
-	})
 }

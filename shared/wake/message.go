@@ -34,7 +34,8 @@ const (
 const version = 1
 
 // Message is one wake. Which fields it has depends on its kind: Grant for
-// grants and alerts, Connection for the others, Job for a job, Hops for a grant or a lane.
+// grants and alerts, Connection for the others, Job for a job, Hops for a grant
+// or a lane, Generation and Client for a grant.
 type Message struct {
 	Kind       Kind
 	Grant      grant.ID
@@ -43,6 +44,11 @@ type Message struct {
 	At         time.Time // the second that it stands for; an alert has none
 	// Hops counts how often in a row this wake was sent on by whom it woke.
 	Hops int
+	// Generation of the grant and its client, as its sender saw them: with them
+	// the grant is leased without being read before. Generation 0 and no client
+	// when the sender does not know.
+	Generation int64
+	Client     string
 }
 
 // ErrNotWake says that a message is no wake at all: on the rates queue, it is a
@@ -58,11 +64,16 @@ type wire struct {
 	Job        string        `json:"job,omitempty"`
 	At         int64         `json:"at,omitempty"`
 	Hops       int           `json:"hops,omitempty"`
+	Generation int64         `json:"generation,omitempty"`
+	Client     string        `json:"client,omitempty"`
 }
 
 // Encode writes a wake as the body of a queue message.
 func Encode(m Message) string {
-	w := wire{V: version, Wake: m.Kind, Grant: m.Grant, Connection: m.Connection, Job: m.Job, Hops: m.Hops}
+	w := wire{
+		V: version, Wake: m.Kind, Grant: m.Grant, Connection: m.Connection, Job: m.Job, Hops: m.Hops,
+		Generation: m.Generation, Client: m.Client,
+	}
 	if !m.At.IsZero() {
 		w.At = m.At.UnixMilli()
 	}
@@ -92,7 +103,10 @@ func Decode(body string) (Message, error) {
 	if w.V != version {
 		return Message{}, fmt.Errorf("wake has version %d, this release knows %d", w.V, version)
 	}
-	m := Message{Kind: w.Wake, Grant: w.Grant, Connection: w.Connection, Job: w.Job, Hops: w.Hops}
+	m := Message{
+		Kind: w.Wake, Grant: w.Grant, Connection: w.Connection, Job: w.Job, Hops: w.Hops,
+		Generation: w.Generation, Client: w.Client,
+	}
 	if w.At != 0 {
 		m.At = time.UnixMilli(w.At)
 	}
@@ -109,10 +123,12 @@ func (m Message) check() error {
 		Alert:    m.Grant != "" && m.Connection == "" && m.Job == "",
 	}
 	fit, known := fits[m.Kind]
+	seen := m.Generation != 0 || m.Client != "" // what the sender saw of a grant
 	switch {
 	case !known:
 		return fmt.Errorf("wake of unknown kind %q", m.Kind)
-	case !fit || m.Hops < 0 || m.Hops > 0 && m.Kind != Lane && m.Kind != Grant:
+	case !fit || m.Hops < 0 || m.Hops > 0 && m.Kind != Lane && m.Kind != Grant,
+		seen && m.Kind != Grant, m.Generation < 0:
 		return fmt.Errorf("wake of kind %q has the wrong fields", m.Kind)
 	}
 	return nil

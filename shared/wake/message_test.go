@@ -11,12 +11,13 @@ var noon = time.Date(2026, 3, 29, 12, 0, 0, 0, time.UTC)
 // The formats are a contract between releases: what one sends the next reads.
 func TestEncode_Formats(t *testing.T) {
 	for want, m := range map[string]Message{
-		`{"v":1,"wake":"grant","grant":"lisbon-1","at":1774785600000}`:          {Kind: Grant, Grant: "lisbon-1", At: noon},
-		`{"v":1,"wake":"grant","grant":"lisbon-1","at":1774785600000,"hops":2}`: {Kind: Grant, Grant: "lisbon-1", At: noon, Hops: 2},
-		`{"v":1,"wake":"lane","connection":"c","at":1774785600000,"hops":5}`:    {Kind: Lane, Connection: "c", At: noon, Hops: 5},
-		`{"v":1,"wake":"job","connection":"c","job":"a#b","at":1774785600000}`:  {Kind: Job, Connection: "c", Job: "a#b", At: noon},
-		`{"v":1,"wake":"readback","connection":"c","at":1774785600000}`:         {Kind: Readback, Connection: "c", At: noon},
-		`{"v":1,"wake":"alert","grant":"lisbon-1"}`:                             {Kind: Alert, Grant: "lisbon-1"},
+		`{"v":1,"wake":"grant","grant":"lisbon-1","at":1774785600000}`:                                {Kind: Grant, Grant: "lisbon-1", At: noon},
+		`{"v":1,"wake":"grant","grant":"lisbon-1","at":1774785600000,"hops":2}`:                       {Kind: Grant, Grant: "lisbon-1", At: noon, Hops: 2},
+		`{"v":1,"wake":"grant","grant":"lisbon-1","at":1774785600000,"generation":7,"client":"main"}`: {Kind: Grant, Grant: "lisbon-1", At: noon, Generation: 7, Client: "main"},
+		`{"v":1,"wake":"lane","connection":"c","at":1774785600000,"hops":5}`:                          {Kind: Lane, Connection: "c", At: noon, Hops: 5},
+		`{"v":1,"wake":"job","connection":"c","job":"a#b","at":1774785600000}`:                        {Kind: Job, Connection: "c", Job: "a#b", At: noon},
+		`{"v":1,"wake":"readback","connection":"c","at":1774785600000}`:                               {Kind: Readback, Connection: "c", At: noon},
+		`{"v":1,"wake":"alert","grant":"lisbon-1"}`:                                                   {Kind: Alert, Grant: "lisbon-1"},
 	} {
 		if got := Encode(m); got != want {
 			t.Errorf("encoded %s, want %s", got, want)
@@ -43,6 +44,8 @@ func TestDecode_Refuses(t *testing.T) {
 		`{"v":1,"wake":"job","connection":"c","at":1}`,                    // no job
 		`{"v":1,"wake":"job","connection":"c","job":"j","at":1,"hops":1}`, // jobs do not hop
 		`{"v":1,"wake":"lane","connection":"c","at":1,"hops":-1}`,         // backwards
+		`{"v":1,"wake":"lane","connection":"c","at":1,"generation":2}`,    // a lane has none
+		`{"v":1,"wake":"grant","grant":"g","at":1,"generation":-1}`,       // before the first
 		`{"v":1,"wake":"lane","connection":"c","at":"1"}`,                 // not a number
 	} {
 		if m, err := Decode(body); err == nil || errors.Is(err, ErrNotWake) {
