@@ -50,6 +50,26 @@ func list(l ...string) types.AttributeValue {
 	return &types.AttributeValueMemberL{Value: v}
 }
 
+// putNum, putTime and putFlag set an attribute, unless it would say zero.
+
+func putNum(m item, k string, n int64) {
+	if n != 0 {
+		m[k] = num(n)
+	}
+}
+
+func putTime(m item, k string, t time.Time) {
+	if !t.IsZero() {
+		m[k] = ms(t)
+	}
+}
+
+func putFlag(m item, k string, b bool) {
+	if b {
+		m[k] = flag(true)
+	}
+}
+
 // The readers below take what an attribute holds, or the zero value when it is
 // missing or of another type: an absent attribute is how the tables say zero.
 

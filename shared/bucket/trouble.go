@@ -1,0 +1,106 @@
+package bucket
+
+import "time"
+
+// Trouble is an episode in which the provider refused our registration: the
+// client, not its grants. There is one at a time, and one alert for it.
+type Trouble struct {
+	Episode int64     // counts from 1
+	Since   time.Time // of the first refusal
+	Over    time.Time // of the first answer that was no refusal of ours; zero while it lasts
+	// Code and Status are the provider's words, from a bounded vocabulary.
+	Code   string
+	Status int
+	// Payload is a keyed digest of the request that was refused, never the
+	// request; SecretVersion the version of the client's secret that it carried.
+	// They are those of the latest refusal.
+	Payload       string
+	SecretVersion string
+	// Tried is the nonce of the latest exchange that was let through to see
+	// whether it is over, NextTry when there may be another.
+	Tried   string
+	NextTry time.Time
+	// Told says which channel has been told what, and when: the alerter's own.
+	Told map[string]time.Time
+}
+
+// How far apart exchanges are tried while our registration is refused. Nobody is
+// judged by their answer, and no token is spent by it. One with another secret
+// than the refused is tried sooner, but not at once: for some minutes after a
+// change, processes disagree about which is the new one.
+const (
+	tryEvery = 3 * time.Minute
+	tryOther = 20 * time.Second
+)
+
+// Troubled reports whether the registration is refused, as far as we know.
+func (b Bucket) Troubled() bool { return b.Trouble != nil && b.Trouble.Over.IsZero() }
+
+// refuses tells an exchange to wait while the registration is refused, but for
+// the one that tries.
+func (b Bucket) refuses(a Ask, now time.Time) Answer {
+	if !b.Troubled() || a.Code {
+		return Answer{}
+	}
+	next := b.Trouble.NextTry
+	if a.SecretVersion != b.Trouble.SecretVersion {
+		next = next.Add(tryOther - tryEvery)
+	}
+	if !now.Before(next) {
+		return Answer{}
+	}
+	return Answer{Why: WhyClient, At: next.Add(b.spread("try", a.Grant))}
+}
+
+// try notes that an exchange was let through although the registration is
+// refused.
+func (b Bucket) try(a Ask, now time.Time) Bucket {
+	if !b.Troubled() || a.Code {
+		return b
+	}
+	t := *b.Trouble
+	t.Tried, t.NextTry = a.Nonce, now.Add(tryEvery)
+	b.Trouble = &t
+	return b
+}
+
+// ClientRefusal is how the provider refused our registration.
+type ClientRefusal struct {
+	Code          string
+	Status        int
+	Payload       string
+	SecretVersion string
+}
+
+// ClientRefused notes that our registration was refused. The first refusal opens an
+// episode and owes an alert. One that comes before people were told that the
+// last is over goes on with that: they need not hear of either.
+func (b Bucket) ClientRefused(r ClientRefusal, now time.Time) Bucket {
+	var t Trouble
+	if b.Trouble != nil {
+		t = *b.Trouble
+	}
+	if !b.Troubled() {
+		if b.Trouble == nil || b.AlertDue.IsZero() {
+			t = Trouble{Episode: t.Episode + 1, Since: now}
+		}
+		t.Over = time.Time{}
+		b.AlertDue = now
+		t.NextTry = now.Add(tryEvery)
+	}
+	t.Code, t.Status, t.Payload, t.SecretVersion = r.Code, r.Status, r.Payload, r.SecretVersion
+	b.Trouble = &t
+	return b
+}
+
+// ClientAccepted notes that the provider answered without refusing our registration: an
+// episode that lasted is over, and people are to be told.
+func (b Bucket) ClientAccepted(now time.Time) Bucket {
+	if !b.Troubled() {
+		return b
+	}
+	t := *b.Trouble
+	t.Over = now
+	b.Trouble, b.AlertDue = &t, now
+	return b
+}
