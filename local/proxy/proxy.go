@@ -55,6 +55,11 @@ type Config struct {
 	// Logger receives the proxy's own troubles, never calls. Nil means
 	// slog.Default.
 	Logger *slog.Logger
+
+	// Observe is told of every item that a DynamoDB call wrote or was refused
+	// to write, before its caller hears of it. It must be quick, and safe for
+	// concurrent use. Nil means that nobody is told.
+	Observe func(Observation)
 }
 
 // Proxy is an http.Handler. All its methods may be called concurrently.
@@ -65,6 +70,7 @@ type Proxy struct {
 	now       func() time.Time
 	logger    *slog.Logger
 	admin     http.Handler
+	observer  func(Observation)
 
 	settings atomic.Pointer[Settings]
 	callers  callers
@@ -91,7 +97,7 @@ func New(config Config) (*Proxy, error) {
 	if upstream.Scheme == "" || upstream.Host == "" || strings.Trim(upstream.Path, "/") != "" {
 		return nil, fmt.Errorf("upstream %q: want scheme and host alone, such as http://127.0.0.1:4566", config.Upstream)
 	}
-	p := &Proxy{upstream: upstream, transport: newTransport(), now: config.Now, logger: config.Logger}
+	p := &Proxy{upstream: upstream, transport: newTransport(), now: config.Now, logger: config.Logger, observer: config.Observe}
 	if p.now == nil {
 		p.now = time.Now
 	}
@@ -195,12 +201,13 @@ func (p *Proxy) service(ctx context.Context, c *call) (*answer, error) {
 // happened, and only then makes the answer stale.
 func (p *Proxy) dynamo(ctx context.Context, c *call) (*answer, error) {
 	p.tables.learn(ctx, c)
-	writes := p.stale.begin(ctx, c)
+	writes, began := p.stale.begin(ctx, c), p.now()
 	a, err := p.forward(ctx, c)
 	p.stale.finish(writes, a)
 	if err != nil {
 		return nil, err
 	}
+	p.observe(c, a, began)
 	p.tables.watch(c, a)
 	p.meter.charge(c, a, p.tables)
 	return p.stale.rewrite(c, a, p.tables), nil

@@ -21,6 +21,7 @@ func (s *Stack) startProxy(ctx context.Context) error {
 		Upstream:    address(s.Ports.MiniStack),
 		Settings:    s.config.Proxy,
 		Credentials: proxy.Credentials{AccessKey: accessKey, SecretKey: secretKey},
+		Observe:     s.config.Observe,
 	})
 	if err != nil {
 		return err

@@ -48,6 +48,10 @@ type Config struct {
 	// Proxy is how unkind the stand-in for AWS is from the start.
 	Proxy proxy.Settings
 
+	// Observe is told of every item that is written through the proxy; see
+	// proxy.Config. Nil means that nobody is told.
+	Observe func(proxy.Observation)
+
 	// Sandbox is what the providers know from the start. Its BaseURL is set.
 	Sandbox sandbox.Config
 
