@@ -45,14 +45,17 @@ func (s *Stack) groups() map[Function]string {
 	return groups
 }
 
-// events is the one thing that a collector asks of CloudWatch Logs.
+// events is what a collector asks of CloudWatch Logs.
 type events interface {
 	FilterLogEvents(context.Context, *cloudwatchlogs.FilterLogEventsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.FilterLogEventsOutput, error)
+	DeleteLogStream(context.Context, *cloudwatchlogs.DeleteLogStreamInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.DeleteLogStreamOutput, error)
 }
 
 // collector copies the functions' logs from CloudWatch Logs into files.
 // MiniStack writes each invocation's lines at once into a stream of its own,
-// so a stream is either unseen or complete.
+// so a stream is either unseen or complete. What was read is deleted there:
+// MiniStack goes through every stream it has at each question, and after an hour
+// of busy functions it would do little else.
 type collector struct {
 	source events
 	folder string
@@ -120,12 +123,26 @@ func (c *collector) follow(ctx context.Context, t *tail) error {
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", t.group, err)
 		}
-		lines, more := t.take(answer.Events)
+		lines, taken, more := t.take(answer.Events)
 		if _, err := file.WriteString(lines); err != nil {
 			return fmt.Errorf("keeping a log: %w", err)
 		}
+		c.forget(ctx, t, taken)
 		if !more {
 			return nil
+		}
+	}
+}
+
+// forget deletes streams that were taken. One that stays does no harm: it is
+// known.
+func (c *collector) forget(ctx context.Context, t *tail, taken []string) {
+	for _, stream := range taken {
+		_, err := c.source.DeleteLogStream(ctx, &cloudwatchlogs.DeleteLogStreamInput{
+			LogGroupName: aws.String(t.group), LogStreamName: aws.String(stream),
+		})
+		if err == nil {
+			delete(t.seen, stream)
 		}
 	}
 }
@@ -135,10 +152,10 @@ func (c *collector) follow(ctx context.Context, t *tail) error {
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
 const fullAnswer = 10_000
 
-// take returns the lines of the streams that were not seen before, and whether
-// there may be more. The last stream of a full answer may be cut off: it is
+// take returns the lines of the streams that were not seen before, those
+// streams, and whether there may be more. The last stream of a full answer may be cut off: it is
 // left for the next answer, which begins near it.
-func (t *tail) take(events []types.FilteredLogEvent) (lines string, more bool) {
+func (t *tail) take(events []types.FilteredLogEvent) (lines string, taken []string, more bool) {
 	cut := ""
 	if more = len(events) >= fullAnswer; more {
 		cut = aws.ToString(events[len(events)-1].LogStreamName)
@@ -157,6 +174,7 @@ func (t *tail) take(events []types.FilteredLogEvent) (lines string, more bool) {
 	}
 	for stream := range fresh {
 		t.seen[stream] = struct{}{}
+		taken = append(taken, stream)
 	}
-	return text.String(), more && len(fresh) > 0
+	return text.String(), taken, more && len(fresh) > 0
 }

@@ -22,6 +22,17 @@ type fakeLogs struct {
 	events []types.FilteredLogEvent
 	asked  int
 	broken error
+	stuck  bool // nothing can be deleted
+}
+
+func (f *fakeLogs) DeleteLogStream(_ context.Context, input *cloudwatchlogs.DeleteLogStreamInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.DeleteLogStreamOutput, error) {
+	if f.stuck {
+		return nil, errors.New("not now")
+	}
+	f.events = slices.DeleteFunc(f.events, func(e types.FilteredLogEvent) bool {
+		return aws.ToString(e.LogStreamName) == aws.ToString(input.LogStreamName)
+	})
+	return &cloudwatchlogs.DeleteLogStreamOutput{}, nil
 }
 
 func (f *fakeLogs) FilterLogEvents(_ context.Context, input *cloudwatchlogs.FilterLogEventsInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.FilterLogEventsOutput, error) {
@@ -61,8 +72,19 @@ func collecting(t *testing.T, source events) (*collector, func() string) {
 	}
 }
 
+// Whether or not what was read can be deleted, no line comes twice.
 func TestCollector_EveryLineOnce(t *testing.T) {
-	source := &fakeLogs{}
+	for _, stuck := range []bool{true, false} {
+		source := &fakeLogs{stuck: stuck}
+		everyLineOnce(t, source)
+		if left := len(source.events); stuck != (left > 0) {
+			t.Errorf("stuck %t: %d lines are left at the source", stuck, left)
+		}
+	}
+}
+
+func everyLineOnce(t *testing.T, source *fakeLogs) {
+	t.Helper()
 	c, text := collecting(t, source)
 	source.invocation(100_000, "a", "a1", "a2")
 	c.collect(t.Context())
