@@ -4,7 +4,7 @@
 # installed into this folder: .venv (MiniStack and the SAM CLI), .local (what
 # runs here), .aws-sam (what goes to AWS). `make clean` removes all three.
 
-.PHONY: help run up deploy invoke build test explore lint fmt clean tools compile setup stage vet unit
+.PHONY: help run up deploy invoke build test explore fuzz lint fmt clean tools compile setup stage vet unit
 .DEFAULT_GOAL := help
 
 # Nothing here may lead to somebody's AWS account: that is `sam deploy`'s, by hand.
@@ -22,6 +22,7 @@ help:
 	@echo 'make run      about 90 seconds of life on this machine, then a table (ARGS=--help tells what can be set)'
 	@echo 'make test     everything that is checked before a change lands'
 	@echo 'make explore  the refresh cycle under every interleaving and fault, for some minutes (ARGS="-seed 7 -wander 1m")'
+	@echo 'make fuzz     every fuzz function, one after another (FUZZTIME=10m for each, FUZZ=regexp for some, ARGS="--keep 20" grows their corpora)'
 	@echo 'make up       the local stack, until Ctrl-C'
 	@echo 'make invoke   FUNCTION=pusher EVENT=events/rates.json: one event, on the stack that `make up` runs'
 	@echo 'make deploy   the present code, onto the stack that `make up` runs'
@@ -77,6 +78,10 @@ unit: setup
 # with two; more of both at random, from a seed that it prints.
 explore:
 	go test -count=1 -v -timeout 60m -run '^TestExplore_' ./functions/refresher -args -explore -wander 30s $(ARGS)
+
+# Found by themselves in both modules; half a minute each, unless told.
+fuzz: $(LOCAL)
+	@$(LOCAL) fuzz --each '$(or $(FUZZTIME),30s)' --only '$(FUZZ)' $(ARGS)
 
 fmt:
 	gofmt -l -w .

@@ -1,5 +1,5 @@
 // Command bellhop-local runs Bellhop on this machine: `make up`, `make run`,
-// `make invoke` and `make build` call it.
+// `make invoke`, `make build` and `make fuzz` call it.
 package main
 
 import (
@@ -23,6 +23,7 @@ type commands struct {
 	Deploy  deploy  `cmd:"" help:"Deploy the template and the functions as built onto the stack that up runs."`
 	Invoke  invoke  `cmd:"" help:"Invoke a function on the stack that up runs."`
 	Measure measure `cmd:"" help:"Print each function's size and start time."`
+	Fuzz    fuzzing `cmd:"" help:"Run every fuzz function of both modules."`
 }
 
 func (c *commands) config() stack.Config { return stack.Config{PortBase: c.PortBase} }
