@@ -185,8 +185,8 @@ type clientSecrets struct {
 	err           error
 }
 
-func (s *clientSecrets) ClientSecrets(context.Context, string) (current, next secret.Text, err error) {
-	return secret.New(s.current), secret.New(s.next), s.err
+func (s *clientSecrets) ClientSecrets(context.Context, string) (connection.Secrets, error) {
+	return connection.Secrets{Current: secret.New(s.current), Next: secret.New(s.next)}, s.err
 }
 func (s *clientSecrets) Forget(string) { s.forgotten++ }
 

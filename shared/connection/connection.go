@@ -68,7 +68,7 @@ func (c Client) EndpointsOver(p profile.Endpoints) profile.Endpoints {
 	e := p
 	for _, o := range []struct{ to, from *string }{
 		{&e.Token, &c.Endpoints.Token}, {&e.Authorize, &c.Endpoints.Authorize}, {&e.Revoke, &c.Endpoints.Revoke},
-		{&e.UserInfo, &c.Endpoints.UserInfo}, {&e.API, &c.Endpoints.API},
+		{&e.Introspect, &c.Endpoints.Introspect}, {&e.UserInfo, &c.Endpoints.UserInfo}, {&e.API, &c.Endpoints.API},
 	} {
 		if *o.from != "" {
 			*o.to = *o.from

@@ -148,18 +148,18 @@ func (f *Flow) lease(ctx context.Context, x *exchanged) error {
 // first one is not ours any more, because then nobody looked at the code. An
 // empty Code means that a pair is in hand.
 func (f *Flow) exchange(ctx context.Context, x *exchanged, code, verifier secret.Text) Code {
-	current, next, err := f.Clients.ClientSecrets(ctx, x.client.ID)
-	if err != nil {
-		return TryLater
+	var ours connection.Secrets
+	if x.profile.Token.NeedsSecret() {
+		var err error
+		if ours, err = f.Clients.ClientSecrets(ctx, x.client.ID); err != nil {
+			return TryLater
+		}
 	}
 	out := oauth.Outcome{}
-	for _, s := range []secret.Text{current, next} {
-		if s.Empty() && out.Class != "" {
-			break
-		}
+	for _, s := range ours.Tries() {
 		x.secret = s
 		out = f.Provider.Exchange(ctx, x.profile.Token, oauth.Request{
-			Kind: grant.KindCode, Endpoint: x.endpoints.Token, ClientID: x.client.ClientID, ClientSecret: s,
+			Kind: grant.KindCode, Endpoint: x.endpoints.Token, ClientID: x.client.ClientID, ClientSecret: s, Headers: ours.Headers,
 			Code: code, Verifier: verifier, RedirectURI: x.redirect, Deadline: f.Now().Add(sendWithin),
 		})
 		if out.Class != oauth.BadClient {

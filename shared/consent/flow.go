@@ -67,10 +67,9 @@ type vault interface {
 	OpenBytes(ctx context.Context, label string, s grant.Sealed) ([]byte, error)
 }
 
-// clients knows the secrets of our registrations; next is empty unless one is
-// being rotated.
+// clients knows the secrets of our registrations.
 type clients interface {
-	ClientSecrets(ctx context.Context, clientID string) (current, next secret.Text, err error)
+	ClientSecrets(ctx context.Context, clientID string) (connection.Secrets, error)
 }
 
 // wakes sends work on its way after a consent.

@@ -83,8 +83,8 @@ func (b *bank) Revoke(_ context.Context, _ profile.Token, r oauth.Revocation) er
 	return nil
 }
 
-func (b *bank) ClientSecrets(context.Context, string) (current, next secret.Text, err error) {
-	return secret.New("current-secret"), secret.New("next-secret"), nil
+func (b *bank) ClientSecrets(context.Context, string) (connection.Secrets, error) {
+	return connection.Secrets{Current: secret.New("current-secret"), Next: secret.New("next-secret")}, nil
 }
 
 // bell keeps what was woken.

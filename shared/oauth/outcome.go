@@ -69,10 +69,13 @@ type Request struct {
 	Endpoint     string // absolute URL; https, or http to a loopback address
 	ClientID     string
 	ClientSecret secret.Text
-	Refresh      secret.Text // for KindRefresh
-	Code         secret.Text // for KindCode
-	Verifier     secret.Text // PKCE code_verifier (RFC 7636) for KindCode
-	RedirectURI  string      // for KindCode
-	Scopes       []string    // asked for; sent only with client credentials
-	Deadline     time.Time   // wall clock; checked just before the request is written
+	Username     secret.Text            // of the password grant
+	Password     secret.Text            // of the password grant
+	Headers      map[string]secret.Text // values of the profile's secret headers
+	Refresh      secret.Text            // for KindRefresh
+	Code         secret.Text            // for KindCode
+	Verifier     secret.Text            // PKCE code_verifier (RFC 7636) for KindCode
+	RedirectURI  string                 // for KindCode; for KindRefresh where the profile wants it
+	Scopes       []string               // asked for; sent only with client credentials
+	Deadline     time.Time              // wall clock; checked just before the request is written
 }

@@ -20,14 +20,20 @@ type Profile struct {
 
 // Token says how access is obtained and kept.
 type Token struct {
-	// Grant is how a connection begins and is kept: "client_credentials", or
-	// "authorization_code" (and refresh_token from then on).
+	// Grant is how a connection begins and is kept: "authorization_code" (and
+	// refresh_token from then on), or "client_credentials" or "password" (RFC
+	// 6749 section 4.3, of a machine's user), by which we mint ourselves.
 	Grant     string    `json:"grant"`
 	Endpoints Endpoints `json:"endpoints"`
-	// Auth is how the client authenticates: "basic" (RFC 6749 section 2.3.1)
-	// or "body". It is fixed, never found out by sending twice.
-	Auth   string   `json:"auth"`
-	Scopes []string `json:"scopes"` // exactly what is asked for; wildcards are refused
+	// Auth is how the client authenticates: "basic" (RFC 6749 section 2.3.1),
+	// "body" (beside the other parameters, wherever Request puts those), or
+	// "none". It is fixed, never found out by sending twice.
+	Auth string `json:"auth"`
+	// Request and Answer are the dialect of the token endpoint; their zero
+	// values are RFC 6749.
+	Request Request  `json:"request,omitzero"`
+	Answer  Answer   `json:"answer,omitzero"`
+	Scopes  []string `json:"scopes,omitempty"` // exactly what is asked for; wildcards are refused
 	// ScopeSeparator is a space unless the provider has another.
 	ScopeSeparator string `json:"scope_separator,omitempty"`
 	// Lifetime is the documented life of an access token, for answers that do
@@ -55,6 +61,28 @@ type Token struct {
 	// Overrides name answers of this provider that the common table of classes
 	// would misread; see package oauth.
 	Overrides []Override `json:"overrides,omitempty"`
+	// Budgets are sliding windows in which the token endpoint takes only so
+	// many calls of one client; none when no limit is documented. CodeShare of
+	// the calls are kept back for authorization codes: a reconnecting owner
+	// must not wait for tomorrow because of our refreshing.
+	Budgets   []Budget `json:"budgets,omitempty"`
+	CodeShare int      `json:"code_share,omitempty"`
+	// OneAtATime says that exchanges of one client must not overlap, such as
+	// where parallel use revokes a token family.
+	OneAtATime bool `json:"one_at_a_time,omitempty"`
+	// Bucket is who waits after a 429 or 503 of the token endpoint, pushes
+	// included: the "connection" (also when empty), the "account", or the
+	// "client".
+	Bucket string `json:"bucket,omitempty"`
+}
+
+// Mints reports whether we obtain tokens by our own credentials: no owner
+// consents, and asking spends nothing.
+func (t Token) Mints() bool { return t.Grant == "client_credentials" || t.Grant == "password" }
+
+// NeedsSecret reports whether a request needs anything of the client's secret.
+func (t Token) NeedsSecret() bool {
+	return t.Auth != "none" || t.Grant == "password" || len(t.Request.SecretHeaders) > 0
 }
 
 // Rotation is the policy after an exchange whose outcome is unknown.
@@ -84,11 +112,12 @@ type Override struct {
 // Endpoints are absolute URLs. A client may override each (see
 // connection.Client); empty means that the provider has none.
 type Endpoints struct {
-	Token     string `json:"token"`
-	Authorize string `json:"authorize,omitempty"`
-	Revoke    string `json:"revoke,omitempty"`
-	UserInfo  string `json:"userinfo,omitempty"`
-	API       string `json:"api,omitempty"`
+	Token      string `json:"token"`
+	Authorize  string `json:"authorize,omitempty"`
+	Revoke     string `json:"revoke,omitempty"`
+	Introspect string `json:"introspect,omitempty"` // RFC 7662
+	UserInfo   string `json:"userinfo,omitempty"`
+	API        string `json:"api,omitempty"`
 }
 
 // API says what the provider's rate API takes.

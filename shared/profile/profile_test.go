@@ -114,7 +114,7 @@ func TestValidate_EachMistakeIsNamed(t *testing.T) {
 		{"no name", func(p *Profile) { p.Name = "" }, "name is missing"},
 		{"no title", func(p *Profile) { p.Title = "" }, "title is missing"},
 		{"no sources", func(p *Profile) { p.Docs = nil }, "docs is empty"},
-		{"password grant", func(p *Profile) { p.Token.Grant = "password" }, `token.grant "password"`},
+		{"implicit grant", func(p *Profile) { p.Token.Grant = "implicit" }, `token.grant "implicit"`},
 		{"auth by trial", func(p *Profile) { p.Token.Auth = "auto" }, `token.auth "auto"`},
 		{"no scopes", func(p *Profile) { p.Token.Scopes = nil }, "token.scopes is empty"},
 		{"star", func(p *Profile) { p.Token.Scopes[0] = "*" }, `"*" asks for everything`},

@@ -12,8 +12,8 @@ import (
 // The closed vocabularies of a profile. The classes are those of package oauth
 // that a refusal can have; a test there holds the two lists together.
 var (
-	grants    = []string{"client_credentials", "authorization_code"}
-	auths     = []string{"basic", "body"}
+	grants    = []string{"client_credentials", "authorization_code", "password"}
+	auths     = []string{"basic", "body", "none"}
 	policies  = []string{"none", "grace", "detect"}
 	verifies  = []string{"read", "none"}
 	classes   = []string{"dead", "bad_client", "bad_scope", "bad_request", "throttled", "outage", "unknown"}
@@ -50,10 +50,12 @@ func (t Token) validate(v *problems) {
 	v.oneOf("token.grant", t.Grant, grants)
 	v.oneOf("token.auth", t.Auth, auths)
 	t.Endpoints.validate(v)
-	v.check(len(t.Scopes) > 0, "token.scopes is empty: name exactly what is asked for")
-	for _, s := range t.Scopes {
-		v.check(!tooBroad(s), "token.scopes: %q asks for everything: name exactly what is needed", s)
-		v.check(s != "" && !strings.ContainsAny(s, " \t\r\n"), "token.scopes: %q is not one scope", s)
+	t.Request.validate(v)
+	t.Answer.validate(v)
+	v.check((len(t.Scopes) > 0) == (t.Request.Name("scope") != ""),
+		"token.scopes is empty: name exactly what is asked for (or, where there are no scopes, give scope the empty name in token.request.names)")
+	if err := CheckScopes(t.Scopes); err != nil {
+		*v = append(*v, fmt.Errorf("token.scopes: %w", err))
 	}
 	v.check(t.ScopeSeparator == "" || len(t.ScopeSeparator) == 1 && strings.Contains(separator, t.ScopeSeparator),
 		"token.scope_separator %q: use one of %q", t.ScopeSeparator, separator)
@@ -69,12 +71,26 @@ func (t Token) validate(v *problems) {
 	}
 	v.check(t.Refresh.Share >= 0 && t.Refresh.Share < 1, "token.refresh.share %v: it is a share of the life, from 0 to below 1", t.Refresh.Share)
 	t.Rotation.validate(v)
+	t.validateBudgets(v)
 	validateAccount(t.Account, v)
 	for i, o := range t.Overrides {
 		v.oneOf(fmt.Sprintf("token.overrides[%d].class", i), o.Class, classes)
 		v.check(o.Status != 0 || o.Code != "" || o.Body != "", "token.overrides[%d] matches every answer", i)
 		v.check(o.Body == strings.ToLower(o.Body), "token.overrides[%d].body %q: write it in lower case", i, o.Body)
 	}
+}
+
+// CheckScopes reports what is wrong with scopes that somebody wants to ask for:
+// one that is a wildcard or an administrator's, one that is none or several, or
+// the same one twice. No scopes at all are not its business.
+func CheckScopes(scopes []string) error {
+	var v problems
+	for i, s := range scopes {
+		v.check(!tooBroad(s), "%q asks for everything: name exactly what is needed", s)
+		v.check(s != "" && !strings.ContainsAny(s, " \t\r\n"), "%q is not one scope", s)
+		v.check(!slices.Contains(scopes[:i], s), "%q is there twice", s)
+	}
+	return errors.Join(v...)
 }
 
 // tooBroad reports whether a scope is a wildcard or an administrator's: such a
@@ -112,7 +128,8 @@ func validateAccount(account string, v *problems) {
 // address of its own (a gateway, a data centre) names none, and the client must.
 func (e Endpoints) validate(v *problems) {
 	for _, u := range []struct{ name, url string }{
-		{"token", e.Token}, {"authorize", e.Authorize}, {"revoke", e.Revoke}, {"userinfo", e.UserInfo}, {"api", e.API},
+		{"token", e.Token}, {"authorize", e.Authorize}, {"revoke", e.Revoke},
+		{"introspect", e.Introspect}, {"userinfo", e.UserInfo}, {"api", e.API},
 	} {
 		if u.url == "" {
 			continue

@@ -80,8 +80,8 @@ func (s *step) Client(context.Context, string) (connection.Client, error) {
 	return connection.Client{ClientID: "bellhop", Endpoints: profile.Endpoints{Token: "https://override.example/token"}}, nil
 }
 
-func (s *step) ClientSecrets(context.Context, string) (current, next secret.Text, err error) {
-	return secret.New("s"), secret.Text{}, nil
+func (s *step) ClientSecrets(context.Context, string) (connection.Secrets, error) {
+	return connection.Secrets{Current: secret.New("s")}, nil
 }
 func (s *step) Forget(string) {}
 

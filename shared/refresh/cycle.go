@@ -62,10 +62,10 @@ type registry interface {
 	Client(ctx context.Context, id string) (connection.Client, error)
 }
 
-// secrets holds the client secrets. next is empty unless a rotation is under
-// way. Forget drops what is cached of one that was refused.
+// secrets holds the clients' secrets. Forget drops what is cached of one that
+// was refused.
 type secrets interface {
-	ClientSecrets(ctx context.Context, client string) (current, next secret.Text, err error)
+	ClientSecrets(ctx context.Context, client string) (connection.Secrets, error)
 	Forget(client string)
 }
 

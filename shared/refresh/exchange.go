@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"bellhop/shared/connection"
 	"bellhop/shared/grant"
 	"bellhop/shared/oauth"
 	"bellhop/shared/secret"
@@ -22,21 +23,30 @@ func (r *Run) exchange(ctx context.Context) oauth.Outcome {
 	if out, ok := r.openPair(ctx); !ok {
 		return out
 	}
-	current, next, err := r.c.Secrets.ClientSecrets(ctx, r.snapshot.Client)
+	ours, err := r.secrets(ctx)
 	if err != nil {
 		return oauth.Outcome{Class: oauth.NotSent, Cause: "client_secret"}
 	}
-	out := r.post(ctx, current)
+	out := r.post(ctx, ours, ours.Current)
 	if out.Class != oauth.BadClient {
 		return out
 	}
 	r.c.Secrets.Forget(r.snapshot.Client)
-	if next.Empty() {
+	if ours.Next.Empty() {
 		return out
 	}
 	// The provider refused us without looking at the grant, so the other
 	// secret of a rotation is no second exchange.
-	return r.post(ctx, next)
+	return r.post(ctx, ours, ours.Next)
+}
+
+// secrets reads what the request needs to prove who we are; nothing where the
+// provider does not ask.
+func (r *Run) secrets(ctx context.Context) (connection.Secrets, error) {
+	if !r.profile.Token.NeedsSecret() {
+		return connection.Secrets{}, nil
+	}
+	return r.c.Secrets.ClientSecrets(ctx, r.snapshot.Client)
 }
 
 // openPair opens the snapshot's pair, whose refresh token is presented and
@@ -72,7 +82,7 @@ func (r *Run) unpresentable(cause string, reason grant.Reason) oauth.Outcome {
 // by the exchanger, just before the request is written: a machine that stood
 // still in between must not present what is no longer its own. Once begun, it
 // is not cut off by the end of the invocation.
-func (r *Run) post(ctx context.Context, clientSecret secret.Text) oauth.Outcome {
+func (r *Run) post(ctx context.Context, ours connection.Secrets, clientSecret secret.Text) oauth.Outcome {
 	latest := r.snapshot.Lease.Deadline.Add(-exchangeFor - commitFor)
 	if !r.freeUntil.IsZero() && r.freeUntil.Before(latest) {
 		latest = r.freeUntil
@@ -86,7 +96,8 @@ func (r *Run) post(ctx context.Context, clientSecret secret.Text) oauth.Outcome 
 	out := r.c.Exchange.Exchange(ctx, token, oauth.Request{
 		Kind: r.kind(), Endpoint: r.client.EndpointsOver(token.Endpoints).Token,
 		ClientID: r.client.ClientID, ClientSecret: clientSecret,
-		Refresh: r.pair.Refresh, Scopes: token.Scopes, Deadline: latest,
+		Username: ours.Username, Password: ours.Password, Headers: ours.Headers,
+		Refresh: r.pair.Refresh, RedirectURI: r.client.RedirectURI, Scopes: token.Scopes, Deadline: latest,
 	})
 	r.unknown = r.unknown || out.Class.Spent()
 	return out

@@ -148,7 +148,7 @@ func (r *Run) withdraw(ctx context.Context, id grant.ID) {
 
 // kind is what an exchange of this run presents.
 func (r *Run) kind() grant.Kind {
-	if r.profile.Token.Grant == "client_credentials" {
+	if r.profile.Token.Mints() {
 		return grant.KindClient
 	}
 	return grant.KindRefresh

@@ -141,8 +141,8 @@ func TestClientSecrets_AgainstAService(t *testing.T) {
 		if err := w.PutClientSecret(t.Context(), "main", secret.New(value)); err != nil {
 			t.Fatal(err)
 		}
-		current, _, err := NewReader(ReaderConfig{API: api, Prefix: prefix}).ClientSecrets(t.Context(), "main")
-		if err != nil || current.Reveal() != value {
+		got, err := NewReader(ReaderConfig{API: api, Prefix: prefix}).ClientSecrets(t.Context(), "main")
+		if err != nil || got.Current.Reveal() != value {
 			t.Errorf("read %v", err)
 		}
 	}

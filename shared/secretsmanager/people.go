@@ -2,7 +2,6 @@ package secretsmanager
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -11,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"bellhop/shared/connection"
 	"bellhop/shared/secret"
 )
 
@@ -47,8 +47,9 @@ type Reader struct {
 }
 
 type kept struct {
-	value secret.Text
-	at    time.Time
+	value   secret.Text
+	version string
+	at      time.Time
 }
 
 // NewReader returns a reader that has read nothing.
@@ -59,25 +60,19 @@ func NewReader(c ReaderConfig) *Reader {
 	return &Reader{api: c.API, prefix: c.Prefix, now: c.Now, kept: map[string]kept{}}
 }
 
-// clientSecret is the stored form of a client's secrets.
-type clientSecret struct {
-	Current string `json:"client_secret"`
-	Next    string `json:"next"`
-}
-
 // ClientSecrets returns our secrets at a provider, for the client of that id in
-// the inventory. next is empty but while a secret is being changed; it is the
-// one to try when the provider refuses current. ErrNoSecret when there is none.
-func (r *Reader) ClientSecrets(ctx context.Context, client string) (current, next secret.Text, err error) {
-	value, err := r.Text(ctx, clientSecretOf(r.prefix, client))
+// the inventory. ErrNoSecret when there are none.
+func (r *Reader) ClientSecrets(ctx context.Context, client string) (connection.Secrets, error) {
+	value, err := r.text(ctx, clientSecretOf(r.prefix, client))
 	if err != nil {
-		return current, next, fmt.Errorf("secret of client %s: %w", client, err)
+		return connection.Secrets{}, fmt.Errorf("secret of client %s: %w", client, err)
 	}
-	var s clientSecret
-	if json.Unmarshal([]byte(value.Reveal()), &s) != nil || s.Current == "" {
-		return current, next, fmt.Errorf("secret of client %s: %w", client, ErrForm)
+	s, err := decodeClient(value.value)
+	if err != nil || s.Empty() {
+		return connection.Secrets{}, fmt.Errorf("secret of client %s: %w", client, ErrForm)
 	}
-	return secret.New(s.Current), secret.New(s.Next), nil
+	s.Version = value.version
+	return s, nil
 }
 
 // Forget makes the next ClientSecrets ask again: after the provider refused
@@ -91,25 +86,31 @@ func (r *Reader) Forget(client string) {
 // Text returns the value of any secret by its name or ARN, such as the alert
 // targets'. ErrNoSecret when it is not there.
 func (r *Reader) Text(ctx context.Context, id string) (secret.Text, error) {
+	k, err := r.text(ctx, id)
+	return k.value, err
+}
+
+func (r *Reader) text(ctx context.Context, id string) (kept, error) {
 	r.mu.Lock()
 	was, known := r.kept[id]
 	r.mu.Unlock()
 	if known && r.now().Sub(was.at) < keepFor {
-		return was.value, nil
+		return was, nil
 	}
-	value, err := read(ctx, r.api, &secretsmanager.GetSecretValueInput{SecretId: &id})
+	value, version, err := current(ctx, r.api, id)
 	switch {
 	case missing(err):
-		return secret.Text{}, ErrNoSecret
+		return kept{}, ErrNoSecret
 	case err != nil && known:
-		return was.value, nil
+		return was, nil
 	case err != nil:
-		return secret.Text{}, fmt.Errorf("reading a secret: %w", err)
+		return kept{}, fmt.Errorf("reading a secret: %w", err)
 	}
+	is := kept{value: value, version: version, at: r.now()}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.kept[id] = kept{value: value, at: r.now()}
-	return value, nil
+	r.kept[id] = is
+	return is, nil
 }
 
 // KeySet is where package seal's key set lives. It does not cache: a
@@ -128,40 +129,13 @@ func (k KeySet) Keys(ctx context.Context) (secret.Text, error) {
 	return value, err
 }
 
-// Writer puts the secrets that people bring. It is for the operator's command,
-// which has its own permissions.
-type Writer struct {
-	API    API
-	Prefix string // of the stack's secrets: "<stack>/"
-}
-
-// PutClientSecret stores a client's secret as the current one, with no next,
-// making its place when it is not there.
-func (w Writer) PutClientSecret(ctx context.Context, client string, value secret.Text) error {
-	return w.PutClientSecrets(ctx, client, value, secret.Text{})
-}
-
-// PutClientSecrets stores both secrets of a client while one is being changed:
-// next is tried where current is refused.
-func (w Writer) PutClientSecrets(ctx context.Context, client string, current, next secret.Text) error {
-	if current.Empty() {
-		return fmt.Errorf("secret of client %s: it is empty", client)
-	}
-	b, err := json.Marshal(clientSecret{Current: current.Reveal(), Next: next.Reveal()})
+// current reads a secret's present version, and which one it is.
+func current(ctx context.Context, api API, id string) (value secret.Text, version string, err error) {
+	out, err := api.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
 	if err != nil {
-		return fmt.Errorf("secret of client %s: %w", client, ErrForm)
+		return secret.Text{}, "", err
 	}
-	name, value := clientSecretOf(w.Prefix, client), aws.String(string(b))
-	_, err = w.API.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &name, SecretString: value})
-	if missing(err) {
-		_, err = w.API.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
-			Name: &name, SecretString: value, Description: aws.String("Bellhop's client secret at a provider."),
-		})
-	}
-	if err != nil {
-		return fmt.Errorf("storing the secret of client %s: %w", client, err)
-	}
-	return nil
+	return secret.New(aws.ToString(out.SecretString)), aws.ToString(out.VersionId), nil
 }
 
 // read is one GetSecretValue.
