@@ -30,7 +30,7 @@ func judge(p profile.Token, a answer, start time.Time) Outcome {
 		}
 		out.Cause = "parse"
 	}
-	if a.worthKeeping(granted, f) {
+	if a.worthKeeping(p.Answer, granted, f) {
 		out.Class, out.Raw = Unreadable, a.body
 		return out
 	}
@@ -48,11 +48,11 @@ func judge(p profile.Token, a answer, start time.Time) Outcome {
 // worthKeeping reports whether bytes of a pair may be in an answer that could
 // not be read as one: a success that is whole (or longer than we read), or any
 // answer that names an access token beside an error.
-func (a answer) worthKeeping(granted bool, f fields) bool {
+func (a answer) worthKeeping(names profile.Answer, granted bool, f fields) bool {
 	if a.cause == "cut_short" || a.body.Empty() {
 		return false
 	}
-	return granted || f.set("access_token")
+	return granted || f.set("access_token") || f.set(cmp.Or(names.Access, "access_token"))
 }
 
 // Reread judges a body that an earlier release could not read, by today's
@@ -79,9 +79,23 @@ func (a answer) fields() fields {
 	return f
 }
 
+// member finds a member by its dotted name ("data.token"), empty when it is not
+// there. A member whose own name has the dot comes first.
+func (f fields) member(name string) json.RawMessage {
+	if raw, ok := f[name]; ok {
+		return raw
+	}
+	head, rest, nested := strings.Cut(name, ".")
+	var inner fields
+	if !nested || json.Unmarshal(f[head], &inner) != nil {
+		return nil
+	}
+	return inner.member(rest)
+}
+
 // set reports whether a member is there and says something.
 func (f fields) set(name string) bool {
-	switch strings.TrimSpace(string(f[name])) {
+	switch strings.TrimSpace(string(f.member(name))) {
 	case "", "null", "false", `""`, "0", "{}", "[]":
 		return false
 	}
@@ -129,36 +143,41 @@ func errorCode(raw json.RawMessage) string {
 // text would be made of the answer.
 var errUnreadable = errors.New("the answer is not a token pair")
 
-// readPair reads a success (RFC 6749 section 5.1).
+// readPair reads a success (RFC 6749 section 5.1), by the provider's names.
 func readPair(p profile.Token, f fields, h http.Header, start time.Time) (grant.Pair, error) {
 	var pair grant.Pair
 	if f == nil || !f.bearer() {
 		return pair, errUnreadable
 	}
-	access, err := f.text("access_token")
+	access, err := f.text(cmp.Or(p.Answer.Access, "access_token"))
 	if err != nil || access.Empty() || !visible(access) {
 		return pair, errUnreadable
 	}
 	// A refresh token that cannot be read must not be taken for an absent one:
 	// the old one would be kept and the new one lost.
-	refresh, err := f.text("refresh_token")
+	refresh, err := f.text(cmp.Or(p.Answer.Refresh, "refresh_token"))
 	if err != nil || !visible(refresh) {
 		return pair, errUnreadable
 	}
 	issued := start.Truncate(time.Millisecond)
 	lasts, documented := life(p, f, access, h, start)
-	return grant.Pair{
-		Access: access, Refresh: refresh, Scopes: scopes(f["scope"], p.ScopeSeparator),
+	pair = grant.Pair{
+		Access: access, Refresh: refresh,
+		Scopes: scopes(f.member(cmp.Or(p.Answer.Scope, "scope")), p.ScopeSeparator),
 		Issued: issued, Expires: issued.Add(lasts), Documented: documented,
-	}, nil
+	}
+	if lasts, ok := refreshLife(p.Answer, f, h, start); ok {
+		pair.RefreshExpires = issued.Add(lasts)
+	}
+	return pair, nil
 }
 
 // text reads a string member; null and absent are empty, anything else is an
 // error.
 func (f fields) text(name string) (secret.Text, error) {
 	var t secret.Text
-	raw, ok := f[name]
-	if !ok {
+	raw := f.member(name)
+	if raw == nil {
 		return t, nil
 	}
 	if err := json.Unmarshal(raw, &t); err != nil {

@@ -50,8 +50,9 @@ func NewClient(c Config) *Client {
 // no error: whatever happens is a [Class].
 //
 // The request is written at most once and follows no redirect. Until the first
-// byte of its form is on the way nothing was spent, and the class says so
-// (NotSent); from then on everything but a readable answer is Unknown.
+// byte of what carries the credential is on the way nothing was spent, and the
+// class says so (NotSent); from then on everything but a readable answer is
+// Unknown.
 func (c *Client) Exchange(ctx context.Context, p profile.Token, r Request) Outcome {
 	start := wall(c.now())
 	out := c.exchange(ctx, p, r, start)
@@ -60,17 +61,17 @@ func (c *Client) Exchange(ctx context.Context, p profile.Token, r Request) Outco
 }
 
 func (c *Client) exchange(ctx context.Context, p profile.Token, r Request, start time.Time) Outcome {
-	if cause := r.unfit(); cause != "" {
+	m, cause := compose(p, r)
+	if cause != "" {
 		return Outcome{Class: BadRequest, Cause: cause}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	gate := &gate{body: r.form(p), deadline: wall(r.Deadline), now: c.now}
-	req, err := newPost(ctx, r.Endpoint, gate)
+	gate := &gate{body: m.body.Reveal(), deadline: wall(r.Deadline), now: c.now}
+	req, err := m.request(ctx, gate)
 	if err != nil {
 		return Outcome{Class: BadRequest, Cause: "endpoint"}
 	}
-	authenticate(req, p.Auth, r.ClientID, r.ClientSecret)
 
 	resp, err := c.http.RoundTrip(req)
 	if err != nil {

@@ -33,6 +33,8 @@ type asked struct {
 	path   string
 	method string
 	form   url.Values
+	query  url.Values
+	body   string
 }
 
 func newProvider(t *testing.T, answer http.HandlerFunc) *provider {
@@ -45,7 +47,7 @@ func newProvider(t *testing.T, answer http.HandlerFunc) *provider {
 		}
 		form, _ := url.ParseQuery(string(body))
 		p.mu.Lock()
-		p.asked = append(p.asked, asked{r.Header.Clone(), r.URL.Path, r.Method, form})
+		p.asked = append(p.asked, asked{r.Header.Clone(), r.URL.Path, r.Method, form, r.URL.Query(), string(body)})
 		p.mu.Unlock()
 		p.answer(w, r)
 	}))

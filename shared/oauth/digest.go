@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 
 	"bellhop/shared/profile"
 	"bellhop/shared/secret"
@@ -12,9 +13,16 @@ import (
 // Digest names the payload of a request without telling it: two requests with
 // the same digest said the same, and without the key nobody can find out what.
 // It is for the report of a refused registration, where people must see
-// whether what they changed is what was sent. 16 hex digits.
+// whether what they changed is what was sent. 16 hex digits; empty for a
+// request that cannot be sent.
 func Digest(key secret.Text, p profile.Token, r Request) string {
+	m, cause := compose(p, r)
+	if cause != "" {
+		return ""
+	}
 	h := hmac.New(sha256.New, []byte(key.Reveal()))
-	_, _ = h.Write([]byte(p.Auth + "\n" + r.Endpoint + "\n" + r.ClientID + "\n" + r.ClientSecret.Reveal() + "\n" + r.form(p)))
+	for _, line := range m.lines() { // with its length, so that no two lists read the same
+		_, _ = h.Write([]byte(strconv.Itoa(len(line)) + ":" + line))
+	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

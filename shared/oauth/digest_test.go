@@ -21,6 +21,8 @@ func TestDigest_NamesWhatWasSent(t *testing.T) {
 		"endpoint":      func(_ *secret.Text, _ *profile.Token, r *Request) { r.Endpoint += "/v2" },
 		"client":        func(_ *secret.Text, _ *profile.Token, r *Request) { r.ClientID += "x" },
 		"client secret": func(_ *secret.Text, _ *profile.Token, r *Request) { r.ClientSecret = secret.New("next") },
+		"encoding":      func(_ *secret.Text, p *profile.Token, _ *Request) { p.Request.Encoding = "json" },
+		"extra header":  func(_ *secret.Text, p *profile.Token, _ *Request) { p.Request.Headers = map[string]string{"x": "1"} },
 		"refresh token": func(_ *secret.Text, _ *profile.Token, r *Request) { r.Refresh = secret.New("rt-2") },
 	} {
 		k, p, x := key, basic, r
@@ -30,5 +32,12 @@ func TestDigest_NamesWhatWasSent(t *testing.T) {
 			t.Errorf("another %s is the same as another %s", what, seen[d])
 		}
 		seen[d] = what
+	}
+}
+
+// What cannot be sent has no payload.
+func TestDigest_OfNothing(t *testing.T) {
+	if d := Digest(secret.New("key"), basic, Request{}); d != "" {
+		t.Errorf("digest is %q", d)
 	}
 }

@@ -34,18 +34,76 @@ const (
 // need not be right. It is never zero, negative or endless. documented reports
 // that only the profile knew.
 func life(p profile.Token, f fields, access secret.Text, h http.Header, start time.Time) (d time.Duration, documented bool) {
-	clock := start
-	dated := false
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
-		clock, dated = date, true
-	}
+	clock, dated := clockOf(h, start)
 	if d, ok := jwtLife(claims(access), clock, dated); ok {
 		return d, false
 	}
-	if d, ok := expiresIn(f["expires_in"], clock); ok {
+	if d, ok := lasts(f.member(cmp.Or(p.Answer.Expiry, "expires_in")), p.Answer.ExpiryAs, clock); ok {
 		return d, false
 	}
 	return cmp.Or(p.Lifetime.D(), cautiousLife), true
+}
+
+// refreshLife is the refresh token's own life, where the provider says it.
+func refreshLife(names profile.Answer, f fields, h http.Header, start time.Time) (time.Duration, bool) {
+	if names.RefreshExpiry == "" {
+		return 0, false
+	}
+	clock, _ := clockOf(h, start)
+	return lasts(f.member(names.RefreshExpiry), names.RefreshExpiryAs, clock)
+}
+
+// clockOf is what the sender of an answer takes for now, as far as it says.
+func clockOf(h http.Header, ours time.Time) (clock time.Time, dated bool) {
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		return date, true
+	}
+	return ours, false
+}
+
+// lasts reads how long something is good, in one of the ways in which providers
+// write it. False when it says nothing that can be believed.
+func lasts(raw json.RawMessage, as string, clock time.Time) (time.Duration, bool) {
+	switch as {
+	case "epoch":
+		n, ok := number(raw)
+		if n > latestUnix {
+			n /= 1000 // milliseconds
+		}
+		return after(n-float64(clock.Unix()), ok)
+	case "rfc3339":
+		at, ok := instant(raw)
+		return after(at.Sub(clock).Seconds(), ok)
+	}
+	return expiresIn(raw, clock)
+}
+
+func after(seconds float64, ok bool) (time.Duration, bool) {
+	if !ok {
+		return 0, false
+	}
+	return plausible(seconds)
+}
+
+// layouts are how a time is written: RFC 3339, and what passes for it. Without
+// an offset it is UTC, as the one provider says that leaves it out
+// (https://restapidocs.rmscloud.com).
+var layouts = []string{
+	time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05",
+	"2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05Z0700", "2006-01-02 15:04:05",
+}
+
+func instant(raw json.RawMessage) (time.Time, bool) {
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return time.Time{}, false
+	}
+	for _, layout := range layouts {
+		if at, err := time.Parse(layout, strings.TrimSpace(s)); err == nil {
+			return at, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // jwtLife is exp − iat. Without iat, exp is measured against the answer's own
@@ -76,20 +134,22 @@ func jwtLife(c jwt.MapClaims, clock time.Time, dated bool) (time.Duration, bool)
 // while: what is too large for a life is read as one. Zero and less say
 // nothing, rather than "expired".
 func expiresIn(raw json.RawMessage, clock time.Time) (time.Duration, bool) {
+	n, ok := number(raw)
+	if n > longestLife.Seconds() {
+		n -= float64(clock.Unix())
+	}
+	return after(n, ok)
+}
+
+// number reads a JSON number, or a string that holds one.
+func number(raw json.RawMessage) (float64, bool) {
 	var v any
 	d := json.NewDecoder(strings.NewReader(string(raw)))
 	d.UseNumber()
 	if d.Decode(&v) != nil {
 		return 0, false
 	}
-	n, ok := seconds(v)
-	if !ok {
-		return 0, false
-	}
-	if n > longestLife.Seconds() {
-		n -= float64(clock.Unix())
-	}
-	return plausible(n)
+	return seconds(v)
 }
 
 // plausible turns seconds into a duration if a token can live so long.
@@ -155,19 +215,8 @@ func claimed(token secret.Text, name string) string {
 	return ""
 }
 
-// lookup finds a string or number by its dotted name ("data.property_id"). A
-// member whose own name has the dot comes first.
-func lookup(f fields, name string) string {
-	if raw, ok := f[name]; ok {
-		return scalar(raw)
-	}
-	head, rest, nested := strings.Cut(name, ".")
-	var inner fields
-	if !nested || json.Unmarshal(f[head], &inner) != nil {
-		return ""
-	}
-	return lookup(inner, rest)
-}
+// lookup finds a string or number by its dotted name ("data.property_id").
+func lookup(f fields, name string) string { return scalar(f.member(name)) }
 
 // scalar reads a string or a number as text.
 func scalar(raw json.RawMessage) string {

@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"bellhop/shared/secret"
 )
 
 type raw struct {
@@ -151,13 +149,13 @@ func pool(cert *x509.Certificate) *x509.CertPool {
 	return p
 }
 
-func TestNewPost_CannotBeReplayed(t *testing.T) {
+func TestMessage_CannotBeReplayed(t *testing.T) {
 	r := refreshAt("https://api.example.com/token")
-	req, err := newPost(t.Context(), r.Endpoint, &gate{body: r.form(basic), now: time.Now})
+	m, _ := compose(basic, r)
+	req, err := m.request(t.Context(), &gate{body: m.body.Reveal(), now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	authenticate(req, "basic", "id", secret.New("cs"))
 	if req.GetBody != nil || req.Header.Get("Idempotency-Key") != "" || req.Header.Get("X-Idempotency-Key") != "" {
 		t.Error("net/http would take the request for replayable")
 	}

@@ -4,26 +4,35 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"bellhop/shared/grant"
 	"bellhop/shared/profile"
-	"bellhop/shared/secret"
 )
 
 // unfit says why r cannot be sent at all, in a word for the log; empty when it
-// can. It is our own configuration, so nothing is lost by not trying.
-func (r Request) unfit() string {
+// can.
+func (r Request) unfit(p profile.Token) string {
 	if r.Endpoint == "" || profile.CheckURL(r.Endpoint) != nil {
 		return "endpoint"
 	}
-	missing := r.Kind == grant.KindRefresh && r.Refresh.Empty() ||
-		r.Kind == grant.KindCode && r.Code.Empty() ||
-		r.ClientID == ""
-	if _, known := grantTypes[r.Kind]; missing || !known {
+	if _, known := grantTypes[r.Kind]; !known || r.lacks(p) {
 		return "credential"
 	}
 	return ""
+}
+
+// lacks reports whether something is missing that the profile wants sent.
+func (r Request) lacks(p profile.Token) bool {
+	named := p.Auth == "basic" || p.Request.Name("client_id") != ""
+	return named && r.ClientID == "" ||
+		r.Kind == grant.KindRefresh && r.Refresh.Empty() ||
+		r.Kind == grant.KindCode && r.Code.Empty() ||
+		r.grantType(p) == "password" && (r.Username.Empty() || r.Password.Empty()) ||
+		slices.ContainsFunc(p.Request.SecretHeaders, func(name string) bool {
+			return r.Headers[http.CanonicalHeaderKey(name)].Empty()
+		})
 }
 
 // grantTypes are the values of grant_type (RFC 6749 sections 4.1.3, 4.4.2, 6).
@@ -33,39 +42,55 @@ var grantTypes = map[grant.Kind]string{
 	grant.KindCode:    "authorization_code",
 }
 
-// form is the request's body. Scopes go with client credentials alone: a
-// refresh without scope keeps what was granted (RFC 6749 section 6), and a
-// code carries its own.
-func (r Request) form(p profile.Token) string {
-	v := url.Values{"grant_type": {grantTypes[r.Kind]}}
+// grantType is the RFC's value. What we mint ourselves may be by a machine's
+// user and password (RFC 6749 section 4.3.2).
+func (r Request) grantType(p profile.Token) string {
+	if r.Kind == grant.KindClient && p.Grant == "password" {
+		return "password"
+	}
+	return grantTypes[r.Kind]
+}
+
+// parameters are what the request says, under the provider's names. Scopes go
+// with what we mint alone: a refresh without scope keeps what was granted (RFC
+// 6749 section 6), and a code carries its own.
+func (r Request) parameters(p profile.Token) url.Values {
+	v := url.Values{}
+	set := func(parameter, value string) { setUnlessEmpty(v, p.Request.Name(parameter), value) }
+	set("grant_type", p.Request.GrantType(r.grantType(p)))
 	switch r.Kind {
 	case grant.KindRefresh:
-		v.Set("refresh_token", r.Refresh.Reveal())
+		set("refresh_token", r.Refresh.Reveal())
+		if p.Request.RedirectOnRefresh {
+			set("redirect_uri", r.RedirectURI)
+		}
 	case grant.KindCode:
-		v.Set("code", r.Code.Reveal())
-		setUnlessEmpty(v, "redirect_uri", r.RedirectURI)
-		setUnlessEmpty(v, "code_verifier", r.Verifier.Reveal())
+		set("code", r.Code.Reveal())
+		set("redirect_uri", r.RedirectURI)
+		set("code_verifier", r.Verifier.Reveal())
 	case grant.KindClient:
-		setUnlessEmpty(v, "scope", strings.Join(r.Scopes, cmp.Or(p.ScopeSeparator, " ")))
+		set("scope", strings.Join(r.Scopes, cmp.Or(p.ScopeSeparator, " ")))
 	}
-	if p.Auth == "body" {
-		v.Set("client_id", r.ClientID)
-		setUnlessEmpty(v, "client_secret", r.ClientSecret.Reveal())
+	if r.grantType(p) == "password" {
+		set("username", r.Username.Reveal())
+		set("password", r.Password.Reveal())
 	}
-	return v.Encode()
-}
-
-func setUnlessEmpty(v url.Values, name, value string) {
-	if value != "" {
+	switch p.Auth {
+	case "body":
+		set("client_id", r.ClientID)
+		set("client_secret", r.ClientSecret.Reveal())
+	case "none": // RFC 6749 section 3.2.1: it still says who it is
+		set("client_id", r.ClientID)
+	}
+	for name, value := range p.Request.Extra {
 		v.Set(name, value)
 	}
+	return v
 }
 
-// authenticate adds the client's credentials to the header where the profile
-// wants them there. Both halves are form-encoded first (RFC 6749 section
-// 2.3.1): without it, a secret with a colon or a per cent sign is another one.
-func authenticate(req *http.Request, auth, id string, clientSecret secret.Text) {
-	if auth == "basic" {
-		req.SetBasicAuth(url.QueryEscape(id), url.QueryEscape(clientSecret.Reveal()))
+// setUnlessEmpty leaves out what has no value, or no name at this provider.
+func setUnlessEmpty(v url.Values, name, value string) {
+	if name != "" && value != "" {
+		v.Set(name, value)
 	}
 }

@@ -31,6 +31,7 @@ type Revocation struct {
 	Endpoint     string
 	ClientID     string
 	ClientSecret secret.Text
+	Headers      map[string]secret.Text // values of the profile's secret headers
 	Token        secret.Text
 	Hint         string // "refresh_token" or "access_token"; empty for none
 }
@@ -45,17 +46,13 @@ func (c *Client) Revoke(ctx context.Context, p profile.Token, r Revocation) erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	form := url.Values{"token": {r.Token.Reveal()}}
-	setUnlessEmpty(form, "token_type_hint", r.Hint)
-	if p.Auth == "body" {
-		form.Set("client_id", r.ClientID)
-		setUnlessEmpty(form, "client_secret", r.ClientSecret.Reveal())
-	}
-	req, err := newPost(ctx, r.Endpoint, &gate{body: form.Encode(), now: c.now})
+	v := url.Values{"token": {r.Token.Reveal()}}
+	setUnlessEmpty(v, "token_type_hint", r.Hint)
+	m := beside(p, r.Endpoint, Request{ClientID: r.ClientID, ClientSecret: r.ClientSecret, Headers: r.Headers}, v)
+	req, err := m.request(ctx, &gate{body: m.body.Reveal(), now: c.now})
 	if err != nil {
 		return fmt.Errorf("revoking: %w", ErrNoAnswer)
 	}
-	authenticate(req, p.Auth, r.ClientID, r.ClientSecret)
 	_, err = c.read(req, "revoking")
 	return err
 }

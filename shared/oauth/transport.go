@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,11 +40,16 @@ func newTransport() *http.Transport {
 // errShut ends the writing of a request whose gate is shut.
 var errShut = errors.New("the request may not be written any more")
 
-// gate is a request's body, and the place where it is decided whether the
-// credential leaves this machine. net/http asks for the body's first byte when
-// it has a connection, TLS done, and has written at most the head, which names
-// the client and the length of a form that has not come. So whoever closes the
-// gate before it was passed knows that the endpoint had nothing to act on.
+// gate is the place where it is decided whether the credential leaves this
+// machine. Whoever shuts it before it was passed knows that the endpoint had
+// nothing to act on; once it was passed, nobody can know, however little was
+// written.
+//
+// Where the credential is in the body, the gate is that body: net/http asks
+// for its first byte when it has a connection, TLS done, and has written at
+// most the head, which names the client and the length of a form that has not
+// come. Where the credential is in the head itself (a query, a header), the
+// gate is passed earlier, when the connection is there and nothing is written.
 type gate struct {
 	body     string
 	deadline time.Time // wall clock; zero for none
@@ -53,25 +59,35 @@ type gate struct {
 
 	mu     sync.Mutex
 	closed bool      // guarded by mu
-	rest   io.Reader // guarded by mu; nil until the gate is passed
+	passed bool      // guarded by mu
+	rest   io.Reader // guarded by mu; nil until the body is read
 }
 
 // Read implements [io.Reader].
 func (g *gate) Read(p []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.closed {
+	if !g.pass() {
 		return 0, errShut
 	}
 	if g.rest == nil {
-		if !g.deadline.IsZero() && !wall(g.now()).Before(g.deadline) {
-			g.closed = true
-			g.late.Store(true)
-			return 0, errShut
-		}
 		g.rest = strings.NewReader(g.body)
 	}
 	return g.rest.Read(p)
+}
+
+// pass reports whether the credential may go. The caller holds mu.
+func (g *gate) pass() bool {
+	if g.closed {
+		return false
+	}
+	if !g.passed && !g.deadline.IsZero() && !wall(g.now()).Before(g.deadline) {
+		g.closed = true
+		g.late.Store(true)
+		return false
+	}
+	g.passed = true
+	return true
 }
 
 // Close implements [io.Closer].
@@ -82,23 +98,19 @@ func (g *gate) shut() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed = true
-	return g.rest == nil
+	return !g.passed
 }
 
-// newPost makes the POST of a form whose body passes through g. GetBody stays
-// nil: there is no second copy of the body to send.
-func newPost(ctx context.Context, endpoint string, g *gate) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Body = g
-	req.ContentLength = int64(len(g.body))
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", userAgent)
-	return req, nil
+// guardHead returns a context under which a request passes the gate before its
+// first byte is written. net/http tells of the connection that it has got
+// (dialled, through a proxy or not, TLS done) in the goroutine that is about to
+// write the request; a connection that is closed there takes no byte any more.
+func (g *gate) guardHead(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if !g.pass() {
+			_ = c.Conn.Close()
+		}
+	}})
 }
-
-// userAgent names us to providers, who like to know whom to call.
-const userAgent = "Bellhop"
