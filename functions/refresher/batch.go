@@ -66,7 +66,9 @@ func (r *refresher) record(ctx context.Context, record events.SQSMessage) error 
 // within the minute is woken by ourselves: the sweep may be too late for it.
 func (r *refresher) bring(ctx context.Context, m wake.Message, record events.SQSMessage) error {
 	for round := range roundsPerWake {
-		again, err := r.refresh(ctx, refresh.Wake{Grant: m.Grant, Correlation: record.MessageId})
+		again, err := r.refresh(ctx, refresh.Wake{
+			Grant: m.Grant, Generation: m.Generation, Client: m.Client, Correlation: record.MessageId,
+		})
 		if round > 0 && errors.Is(err, refresh.ErrNoTime) {
 			break // what was done is recorded; the rest is another invocation's
 		}

@@ -238,11 +238,23 @@ func (s *stage) hoped(g grant.Grant) bool {
 	}
 	now := time.Now()
 	for _, t := range tokens {
-		if s.house.live(t) || g.Leasable(now) && g.Due(now) && s.house.good(t, 3*time.Second) {
+		if s.house.live(t) || g.Leasable(now) && g.Due(now) && reckoned(g, now) && s.house.good(t, 3*time.Second) {
 			return true
 		}
 	}
 	return false
+}
+
+// reckoned reports whether the grace is not over by our own reckoning, which
+// begins with the first attempt: a request may have travelled for long before
+// the provider's began, and nobody here knows.
+func reckoned(g grant.Grant, now time.Time) bool {
+	for _, a := range g.Attempts {
+		if a.Generation == g.Generation && now.After(a.At.Add(graceFor)) {
+			return false
+		}
+	}
+	return true
 }
 
 // sleepUntilDue lets time pass until a refresher would be let in.

@@ -19,6 +19,7 @@ func (s *Grants) Lease(ctx context.Context, w grant.LeaseWrite) (grant.Grant, er
 	if !w.AnyHealth {
 		c.value(":true", flag(true))
 		c.when("enabled = :true")
+		c.ifDue(w.At)
 		c.when("attribute_not_exists(reauth) or size(asides) > :none")
 	}
 	c.put("holder", mapOf(item{string(w.Me): num(1)}))
@@ -29,6 +30,14 @@ func (s *Grants) Lease(ctx context.Context, w grant.LeaseWrite) (grant.Grant, er
 		return grant.Grant{}, err
 	}
 	return grantOf(after)
+}
+
+// ifDue is [grant.Grant.Due]. A grant without a wake is never due: a missing
+// attribute compares with nothing.
+func (c *change) ifDue(now time.Time) {
+	c.value(":soon", ms(now.Add(grant.WakeEarly)))
+	c.value(":sooner", ms(now.Add(grant.RefreshEarly)))
+	c.when("wake_at <= :soon or (wake_at = refresh_at and wake_at <= :sooner)")
 }
 
 // Release implements [grant.Store].

@@ -18,10 +18,10 @@ const (
 // How much earlier than its second a wake may be acted upon. Queue delays are
 // whole seconds, rounded down, so a message comes up to a second early; for an
 // ordinary refresh nothing is lost by a few more. A pause that the provider
-// asked for is not shortened: such wakes are set wakeEarly later.
+// asked for is not shortened: such wakes are set WakeEarly later.
 const (
-	refreshEarly = 5 * time.Second
-	wakeEarly    = time.Second
+	RefreshEarly = 5 * time.Second // while the wake is the refresh's own
+	WakeEarly    = time.Second     // of every other
 )
 
 // State is what people see.
@@ -62,27 +62,27 @@ func (g Grant) Due(now time.Time) bool {
 	if g.WakeAt.IsZero() {
 		return false
 	}
-	early := wakeEarly
+	early := WakeEarly
 	if g.WakeAt.Equal(g.RefreshAt) {
-		early = refreshEarly
+		early = RefreshEarly
 	}
 	return !now.Before(g.WakeAt.Add(-early))
 }
 
-// Leasable reports whether LEASE's condition would hold: nobody is at work, a
-// person has not switched the grant off, and it is not waiting for one, unless
+// Leasable reports whether LEASE's condition would hold for a grant that is due:
+// nobody is at work, a person has not switched the grant off, and it is not waiting for one, unless
 // a late answer may yet be rolled forward.
 func (g Grant) Leasable(now time.Time) bool {
 	return g.Enabled && !g.Leased(now) && (g.Health != ReauthorizationRequired || len(g.Asides) > 0)
 }
 
 // Crowded reports whether too many answers and attempts are open for another
-// lease to be wise. Attempts that are very old do not count: nobody is behind
-// them.
-func (g Grant) Crowded(now time.Time) bool {
+// lease to be wise. Attempts that are very old do not count, because nobody is
+// behind them, and neither does mine.
+func (g Grant) Crowded(me Nonce, now time.Time) bool {
 	n := len(g.Asides)
-	for _, a := range g.Attempts {
-		if !a.VeryOld(now) {
+	for nonce, a := range g.Attempts {
+		if nonce != me && !a.VeryOld(now) {
 			n++
 		}
 	}

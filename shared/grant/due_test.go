@@ -77,14 +77,14 @@ func TestCrowded(t *testing.T) {
 		g.Attempts[n] = Attempt{At: noon}
 	}
 	g.Attempts["ancient"] = Attempt{At: noon.Add(-veryOldAfter)}
-	if g.Crowded(noon) {
+	if g.Crowded("", noon) {
 		t.Error("seven open ends are a crowd")
 	}
 	g.Attempts["6"] = Attempt{At: noon}
-	if !g.Crowded(noon) {
+	if !g.Crowded("", noon) {
 		t.Error("eight open ends are none")
 	}
-	if g.Crowded(noon.Add(veryOldAfter)) {
+	if g.Crowded("", noon.Add(veryOldAfter)) {
 		t.Error("attempts that are very old count")
 	}
 }

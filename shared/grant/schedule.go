@@ -118,7 +118,7 @@ func (g Grant) Backoff() time.Duration {
 // not say).
 func (g Grant) RetryAt(until, now time.Time) time.Time {
 	if until.After(now) {
-		return earliest(until, now.Add(longestHold)).Add(wakeEarly)
+		return earliest(until, now.Add(longestHold)).Add(WakeEarly)
 	}
 	return now.Add(g.Backoff())
 }

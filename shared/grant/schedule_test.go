@@ -114,10 +114,10 @@ func TestBackoff_Schedule(t *testing.T) {
 
 func TestRetryAt(t *testing.T) {
 	g := Grant{ID: "g", Issued: noon, Expires: noon.Add(time.Minute)}
-	if got := g.RetryAt(noon.Add(time.Hour), noon); !got.Equal(noon.Add(time.Hour + wakeEarly)) {
+	if got := g.RetryAt(noon.Add(time.Hour), noon); !got.Equal(noon.Add(time.Hour + WakeEarly)) {
 		t.Errorf("an hour's pause ends at %v", got)
 	}
-	if got := g.RetryAt(noon.Add(999*time.Hour), noon); !got.Equal(noon.Add(longestHold + wakeEarly)) {
+	if got := g.RetryAt(noon.Add(999*time.Hour), noon); !got.Equal(noon.Add(longestHold + WakeEarly)) {
 		t.Errorf("a wild pause ends at %v", got)
 	}
 	for _, unsaid := range []time.Time{{}, noon, noon.Add(-time.Hour)} {

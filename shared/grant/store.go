@@ -76,7 +76,7 @@ type Store interface {
 	Remove(ctx context.Context, w RemoveWrite) error
 }
 
-// LeaseWrite asks for a lease. At and Deadline are absolute and part of the
+// LeaseWrite asks for a lease of a grant that is due at At. At and Deadline are absolute and part of the
 // condition's values, so that a re-sent copy can never revive a dead lease.
 type LeaseWrite struct {
 	ID         ID
@@ -88,8 +88,9 @@ type LeaseWrite struct {
 	// Skew is how far two clocks may differ: a lease is over for others only
 	// Skew after its deadline.
 	Skew time.Duration
-	// AnyHealth is set by the reconnect callback: a dead grant is just what
-	// its owner has come to mend. Enabled is not asked either.
+	// AnyHealth is set by the reconnect callback, for a dead grant is just what
+	// its owner has come to mend, and by a revocation. Whether the grant is
+	// enabled and due is not asked either.
 	AnyHealth bool
 }
 

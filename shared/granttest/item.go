@@ -43,6 +43,20 @@ func held(g grant.Grant, now time.Time, skew time.Duration) bool {
 	return g.Lease != nil && !g.Lease.Deadline.Before(now.Add(-skew))
 }
 
+// due reports whether a grant's wake has come, or will within what it may be
+// early: RefreshEarly for a refresh's own, WakeEarly for another.
+func due(g grant.Grant, now time.Time) bool {
+	soon, sooner := now.Add(grant.WakeEarly), now.Add(grant.RefreshEarly)
+	switch {
+	case g.WakeAt.IsZero():
+		return false
+	case g.WakeAt.Equal(g.RefreshAt):
+		return !g.WakeAt.After(sooner)
+	default:
+		return !g.WakeAt.After(soon)
+	}
+}
+
 func owns(g grant.Grant, me grant.Nonce) bool { return g.Lease != nil && g.Lease.Owner == me }
 
 func attempted(g grant.Grant, me grant.Nonce) bool {

@@ -25,6 +25,7 @@ type Tickets interface {
 func StoreSuite(t *testing.T, open func(t *testing.T) grant.Store) {
 	for name, story := range map[string]func(*bench){
 		"Create": create, "Read": read, "Lease": lease, "LeaseHealth": leaseHealth, "LeaseCopy": leaseCopy,
+		"LeaseDue": leaseDue, "LeaseLate": leaseLate,
 		"Release": release, "Abandon": abandon, "Commit": commit, "CommitFindings": commitFindings,
 		"CommitOfOne": commitWithoutLease, "KeepAside": keepAside, "Roll": roll, "RollReread": rollReread, "Refuse": refuse,
 		"Verdict": verdict, "VerdictScope": verdictScope, "Judge": judge, "Hasten": hasten, "Settle": settle,

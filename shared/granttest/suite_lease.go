@@ -83,6 +83,47 @@ func leaseHealth(b *bench) {
 	b.notTaken(g, "the callback waits its turn too", w)
 }
 
+// leaseDue: a grant that is not due is not leased, whatever its message says; a
+// few seconds before its refresh it is.
+func leaseDue(b *bench) {
+	wakes := func(refresh, wake time.Duration) func(*grant.Grant) {
+		return func(g *grant.Grant) { g.RefreshAt, g.WakeAt = noon.Add(refresh), noon.Add(wake) }
+	}
+	for why, edit := range map[string]func(*grant.Grant){
+		"its refresh is further than five seconds":  wakes(5*time.Second+time.Millisecond, 5*time.Second+time.Millisecond),
+		"another wake is further than one second":   wakes(0, time.Second+time.Millisecond),
+		"nothing is to come":                        func(g *grant.Grant) { g.WakeAt = time.Time{} },
+		"nothing is to come, and nothing ever was":  func(g *grant.Grant) { g.WakeAt, g.RefreshAt = time.Time{}, time.Time{} },
+		"it is paused although its refresh is over": wakes(-time.Hour, time.Minute),
+	} {
+		g := b.made(edit)
+		b.notTaken(g, why, leaseWrite(g))
+	}
+	for _, edit := range []func(*grant.Grant){
+		wakes(5*time.Second, 5*time.Second), wakes(0, time.Second), wakes(time.Hour, -time.Hour),
+		func(g *grant.Grant) { g.RefreshAt = time.Time{} }, // never committed: woken all the same
+	} {
+		g := b.made(edit)
+		b.takes(g, leaseWrite(g))
+	}
+	g := b.made(func(g *grant.Grant) { g.WakeAt = time.Time{} })
+	w := leaseWrite(g)
+	w.AnyHealth = true
+	b.takes(g, w) // people come when they come
+}
+
+// leaseLate: a copy of an old lease lands after its holder has gone and set
+// another wake. Nothing is due by that lease's clock, and nobody is held up.
+func leaseLate(b *bench) {
+	g := b.made(nil)
+	w := leaseWrite(g)
+	b.takes(g, w)
+	if err := b.s.Abandon(b.ctx, grant.ReleaseWrite{ID: g.ID, Me: "me", WakeAt: noon.Add(time.Minute)}); err != nil {
+		b.Fatal(err)
+	}
+	b.notTaken(b.now(g.ID), "a copy that lands when nothing is due", w)
+}
+
 // leaseCopy: the SDK's second send of a lease that landed is refused with my
 // own lease and attempt in the item, which is how the caller knows.
 func leaseCopy(b *bench) {

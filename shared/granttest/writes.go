@@ -14,7 +14,7 @@ func (m *Memory) Lease(ctx context.Context, w grant.LeaseWrite) (grant.Grant, er
 		if held(*g, w.At, w.Skew) || g.Generation != w.Generation {
 			return false
 		}
-		if !w.AnyHealth && (!g.Enabled || g.Health == grant.ReauthorizationRequired && len(g.Asides) == 0) {
+		if !w.AnyHealth && (!g.Enabled || !due(*g, w.At) || g.Health == grant.ReauthorizationRequired && len(g.Asides) == 0) {
 			return false
 		}
 		g.Lease = &grant.Lease{Owner: w.Me, Deadline: w.Deadline}

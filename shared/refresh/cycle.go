@@ -86,14 +86,17 @@ type Config struct {
 	Nonce func() grant.Nonce
 }
 
-// Cycle refreshes grants. It holds no state of its own and is safe for
-// concurrent use.
+// Cycle refreshes grants. It holds no state of its own, but for what it
+// remembers of clients, and is safe for concurrent use.
 type Cycle struct {
 	Config
 }
 
 // New returns a cycle.
-func New(c Config) *Cycle { return &Cycle{Config: c} }
+func New(c Config) *Cycle {
+	c.Registry = &remembered{registry: c.Registry, now: c.Now}
+	return &Cycle{Config: c}
+}
 
 // enough reports whether the function's remaining time holds an exchange and
 // its commit.

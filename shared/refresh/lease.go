@@ -2,12 +2,11 @@ package refresh
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"bellhop/shared/connection"
-	"bellhop/shared/event"
 	"bellhop/shared/grant"
 	"bellhop/shared/profile"
 )
@@ -15,6 +14,10 @@ import (
 // Wake is why a grant is looked at.
 type Wake struct {
 	Grant grant.ID
+	// Generation and Client are the grant's, as the wake's sender saw them. The
+	// grant is read first when either is missing.
+	Generation int64
+	Client     string
 	// Correlation names the message that brought it, for the log.
 	Correlation string
 }
@@ -48,17 +51,34 @@ type Run struct {
 }
 
 // Lease takes the exclusive right to exchange for a grant that is due, and
-// writes the attempt. ErrNotNow when there is nothing to do; ErrNoTime when it
-// is too late to begin; [grant.ErrNotFound] when there is no such grant.
+// writes the attempt. It is the first call of a refresh whenever the wake says
+// what was seen of the grant: what a read would have told is asked by the
+// lease's own condition, and told by the item that refuses it. ErrNotNow when
+// there is nothing to do; ErrNoTime when it is too late to begin;
+// [grant.ErrNotFound] when there is no such grant.
 func (c *Cycle) Lease(ctx context.Context, w Wake) (*Run, error) {
-	g, err := c.Store.Read(ctx, w.Grant)
-	if err != nil {
-		return nil, fmt.Errorf("looking at grant %s: %w", w.Grant, err)
+	if w.Generation == 0 || w.Client == "" {
+		g, err := c.look(ctx, w)
+		if err != nil {
+			return nil, err
+		}
+		w = w.of(g)
 	}
-	if err := c.wanted(ctx, g, w); err != nil {
-		return nil, err
+	for range 2 {
+		r, err := c.take(ctx, w)
+		var stale *staleError
+		if !errors.As(err, &stale) {
+			return r, err
+		}
+		w = w.of(stale.now)
 	}
-	r, err := c.begin(ctx, g, w)
+	return nil, ErrNotNow // it moves faster than we look: somebody is at work
+}
+
+// take leases the grant as w says it is. A [*staleError] when it is another by
+// now.
+func (c *Cycle) take(ctx context.Context, w Wake) (*Run, error) {
+	r, err := c.begin(ctx, w)
 	if err != nil {
 		return nil, err
 	}
@@ -66,45 +86,29 @@ func (c *Cycle) Lease(ctx context.Context, w Wake) (*Run, error) {
 		return nil, ErrNoTime
 	}
 	at := c.Now()
-	return r, r.lease(ctx, grant.LeaseWrite{
-		ID: g.ID, Me: r.me, Kind: r.kind(), Generation: g.Generation,
+	if err := r.lease(ctx, grant.LeaseWrite{
+		ID: w.Grant, Me: r.me, Kind: r.kind(), Generation: w.Generation,
 		At: at, Deadline: at.Add(grant.LeaseFor), Skew: grant.Skew,
-	})
-}
-
-// wanted reports whether the grant is to be leased by us now.
-func (c *Cycle) wanted(ctx context.Context, g grant.Grant, w Wake) error {
-	now := c.Now()
-	switch {
-	case !g.Due(now):
-		c.settleLeftover(ctx, g)
-		return ErrNotNow
-	case g.Enabled && g.Leased(now):
-		c.lost(ctx, g, w, "read")
-		return ErrNotNow
-	case !g.Leasable(now):
-		return ErrNotNow
-	case g.Crowded(now):
-		c.crowded(ctx, g, w)
-		return ErrNotNow
+	}); err != nil {
+		return nil, err
 	}
-	return nil
+	return r, r.fits(ctx)
 }
 
 // begin gathers what a lease would only wait for, so that it is held no longer
 // than needed: profile, client, and the keys without which no answer could be
-// sealed.
-func (c *Cycle) begin(ctx context.Context, g grant.Grant, w Wake) (*Run, error) {
-	p, err := c.Profile(g.Provider)
+// sealed. All of them are kept in the process.
+func (c *Cycle) begin(ctx context.Context, w Wake) (*Run, error) {
+	client, err := c.Registry.Client(ctx, w.Client)
 	if err != nil {
-		return nil, fmt.Errorf("profile of grant %s: %w", g.ID, err)
+		return nil, fmt.Errorf("client %s of grant %s: %w", w.Client, w.Grant, err)
 	}
-	client, err := c.Registry.Client(ctx, g.Client)
+	p, err := c.Profile(client.Provider)
 	if err != nil {
-		return nil, fmt.Errorf("client %s of grant %s: %w", g.Client, g.ID, err)
+		return nil, fmt.Errorf("profile of grant %s: %w", w.Grant, err)
 	}
 	if err := c.Vault.Ready(ctx); err != nil {
-		return nil, fmt.Errorf("keys for grant %s: %w", g.ID, err)
+		return nil, fmt.Errorf("keys for grant %s: %w", w.Grant, err)
 	}
 	return &Run{c: c, me: c.Nonce(), wake: w, profile: p, client: client, report: report{began: c.Now()}}, nil
 }
@@ -121,8 +125,10 @@ func (r *Run) lease(ctx context.Context, write grant.LeaseWrite) error {
 		return err
 	})
 	if current, refused := conflict(err); refused {
-		r.c.lost(ctx, current, r.wake, "lease")
-		return ErrNotNow
+		if err := r.c.wanted(ctx, current, r.wake, "lease"); err != nil {
+			return err
+		}
+		return &staleError{current}
 	}
 	if err != nil {
 		r.withdraw(ctx, write.ID)
@@ -131,19 +137,25 @@ func (r *Run) lease(ctx context.Context, write grant.LeaseWrite) error {
 	return nil
 }
 
+// fits sees whether the snapshot is what the wake made us expect. Nothing was
+// presented yet, so that a lease of anything else is simply taken back.
+func (r *Run) fits(ctx context.Context) error {
+	switch {
+	case r.snapshot.Crowded(r.me, r.c.Now()):
+		r.c.crowded(ctx, r.snapshot, r.wake)
+		r.withdraw(ctx, r.snapshot.ID)
+		return ErrNotNow
+	case r.snapshot.Client != r.wake.Client:
+		r.withdraw(ctx, r.snapshot.ID)
+		return &staleError{r.snapshot}
+	}
+	return nil
+}
+
 // mine reports whether the item shows my lease and my attempt.
 func (r *Run) mine(g grant.Grant) bool {
 	_, attempted := g.Attempts[r.me]
 	return attempted && g.Lease != nil && g.Lease.Owner == r.me
-}
-
-// withdraw takes back a lease that may have landed: nothing was presented under
-// it, and an attempt left behind would make the credential suspect. That it may
-// not succeed is covered by the lease's end.
-func (r *Run) withdraw(ctx context.Context, id grant.ID) {
-	ctx, cancel := bounded(ctx, commitFor)
-	defer cancel()
-	_ = r.c.Store.Abandon(ctx, grant.ReleaseWrite{ID: id, Me: r.me})
 }
 
 // kind is what an exchange of this run presents.
@@ -163,64 +175,4 @@ func (r *Run) Recover(ctx context.Context) grant.Plan {
 	now := r.c.Now()
 	r.freeUntil = r.snapshot.FreeUntil(r.me, r.rotation(), now)
 	return r.snapshot.Recover(r.me, r.rotation(), now)
-}
-
-// Abandon takes my attempt back and ends my lease; somebody looks again at the
-// time given, zero for whenever the grant is due anyway. After an unknown
-// outcome the attempt stays all the same.
-func (r *Run) Abandon(ctx context.Context, until time.Time) (again time.Time, err error) {
-	if r.unknown {
-		return r.Release(ctx, until)
-	}
-	return r.abandon(ctx, grant.ReleaseWrite{ID: r.snapshot.ID, Me: r.me, WakeAt: until})
-}
-
-// abandon is Abandon's write. The wake is for the holder alone: when the lease
-// is another's by now, the attempt is taken back and nothing else.
-func (r *Run) abandon(ctx context.Context, w grant.ReleaseWrite) (time.Time, error) {
-	r.report.outcome("abandoned")
-	err := r.write(ctx, func(ctx context.Context) error { return r.c.Store.Abandon(ctx, w) })
-	if current, refused := conflict(err); refused {
-		if _, there := current.Attempts[r.me]; !there {
-			return time.Time{}, nil // gone already: a new consent, or a copy of this write
-		}
-		plain := grant.ReleaseWrite{ID: w.ID, Me: w.Me}
-		err = r.write(ctx, func(ctx context.Context) error { return r.c.Store.Abandon(ctx, plain) })
-		w.WakeAt = time.Time{}
-	}
-	return w.WakeAt, landed(err, "abandoning the attempt on grant", w.ID)
-}
-
-// Release ends my lease and keeps my attempt: what was presented may have been
-// spent, and whoever comes next must know.
-func (r *Run) Release(ctx context.Context, until time.Time) (again time.Time, err error) {
-	w := grant.ReleaseWrite{ID: r.snapshot.ID, Me: r.me, WakeAt: until, Failed: true}
-	err = r.write(ctx, func(ctx context.Context) error { return r.c.Store.Release(ctx, w) })
-	if _, refused := conflict(err); refused {
-		return time.Time{}, nil // the lease was over: another has it, or a consent came
-	}
-	return until, landed(err, "releasing grant", w.ID)
-}
-
-// write insists on a write that records what has happened already: it is not
-// cut off by the end of the invocation.
-func (r *Run) write(ctx context.Context, write func(context.Context) error) error {
-	ctx, cancel := bounded(ctx, commitFor)
-	defer cancel()
-	return insist(ctx, write)
-}
-
-// landed is nil for a write that landed or was refused: both are settled
-// matters. An unknown outcome is an error.
-func landed(err error, act string, id grant.ID) error {
-	if _, refused := conflict(err); err == nil || refused {
-		return nil
-	}
-	return fmt.Errorf("%s %s: %w", act, id, err)
-}
-
-// lost notes that another worker has the lease, seen at the read or at the
-// write.
-func (c *Cycle) lost(ctx context.Context, g grant.Grant, w Wake, step string) {
-	c.Log.Info(ctx, event.LeaseLost, append(grantAttrs(g, w), slog.String("step", step))...)
 }

@@ -81,7 +81,8 @@ func (t Tick) ForGrant(g grant.Grant) []Send {
 	var sends []Send
 	for at := g.WakeAt; !at.After(until); {
 		sends = append(sends, Send{
-			Message: Message{Kind: Grant, Grant: g.ID, At: at},
+			// Each wake but the first follows the refresh of the one before.
+			Message: Message{Kind: Grant, Grant: g.ID, At: at, Generation: g.Generation + int64(len(sends)), Client: g.Client},
 			Group:   g.Client,
 			Delay:   delayDown(at.Sub(t.Now)),
 		})

@@ -1,0 +1,59 @@
+package refresh
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"bellhop/shared/event"
+	"bellhop/shared/grant"
+)
+
+// of is the wake with what the grant itself says.
+func (w Wake) of(g grant.Grant) Wake {
+	w.Generation, w.Client = g.Generation, g.Client
+	return w
+}
+
+// staleError says that a grant wants a lease, but is not as the wake said.
+type staleError struct{ now grant.Grant }
+
+// Error implements error.
+func (e *staleError) Error() string {
+	return fmt.Sprintf("grant %s is at generation %d of client %s", e.now.ID, e.now.Generation, e.now.Client)
+}
+
+// look reads the grant of a wake that does not say what it is.
+func (c *Cycle) look(ctx context.Context, w Wake) (grant.Grant, error) {
+	g, err := c.Store.Read(ctx, w.Grant)
+	if err != nil {
+		return g, fmt.Errorf("looking at grant %s: %w", w.Grant, err)
+	}
+	return g, c.wanted(ctx, g, w, "read")
+}
+
+// wanted reports whether the grant is to be leased by us now, seen at the read
+// or in the item that refused the lease.
+func (c *Cycle) wanted(ctx context.Context, g grant.Grant, w Wake, step string) error {
+	now := c.Now()
+	switch {
+	case !g.Due(now):
+		c.settleLeftover(ctx, g)
+		return ErrNotNow
+	case g.Enabled && g.Leased(now):
+		c.lost(ctx, g, w, step)
+		return ErrNotNow
+	case !g.Leasable(now):
+		return ErrNotNow
+	case g.Crowded("", now):
+		c.crowded(ctx, g, w)
+		return ErrNotNow
+	}
+	return nil
+}
+
+// lost notes that another worker has the lease, seen at the read or at the
+// write.
+func (c *Cycle) lost(ctx context.Context, g grant.Grant, w Wake, step string) {
+	c.Log.Info(ctx, event.LeaseLost, append(grantAttrs(g, w), slog.String("step", step))...)
+}
