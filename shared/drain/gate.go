@@ -11,14 +11,8 @@ import (
 	"bellhop/shared/wake"
 )
 
-// Call times and the gate's patience.
+// The gate's patience.
 const (
-	// shortLife is below which a token's calls get the shorter timeout.
-	shortLife    = 5 * time.Minute
-	shortTimeout = 5 * time.Second
-	longTimeout  = 10 * time.Second
-	// lifeBeyond is what a token must live longer than its call may take.
-	lifeBeyond = 2 * time.Second
 	// refreshWait is how long one wait for a refresh under way lasts, and
 	// refreshWaits how many there are.
 	refreshWait  = 1500 * time.Millisecond
@@ -74,14 +68,13 @@ func (d *Drainer) admit(ctx context.Context, g grant.Grant) (pass, *shut, error)
 	if err != nil { // its home does not answer, or not yet: nothing is lost by waiting
 		return pass{}, &shut{why: holdOutage}, nil
 	}
-	return pass{grant: g, access: access, timeout: callTimeout(g)}, nil, nil
+	return pass{grant: g, access: access, timeout: grant.CallTimeout(g.Expires.Sub(g.Issued))}, nil, nil
 }
 
 // judgeGate decides whether a call may be made with what g has. MayPass says of
 // a closed gate that a refresh is under way, so that waiting a second or two is
 // better than leaving.
 func judgeGate(g grant.Grant, t profile.Token, now time.Time) (closed *shut, mayPass bool) {
-	left := g.Expires.Sub(now)
 	switch {
 	case !g.Enabled:
 		return &shut{why: holdDisabled, until: now.Add(parkedFor)}, false
@@ -89,18 +82,10 @@ func judgeGate(g grant.Grant, t profile.Token, now time.Time) (closed *shut, may
 		return &shut{why: holdHealth, until: now.Add(parkedFor)}, false
 	case t.OldAccessDies && g.Leased(now):
 		return &shut{why: holdAuth}, true
-	case g.Generation == 0, left < callTimeout(g)+lifeBeyond:
+	case g.Generation == 0, !g.Lasts(now):
 		return &shut{why: holdAuth, ask: true}, g.Leased(now)
 	}
 	return nil, false
-}
-
-// callTimeout bounds a call: a token that lives a minute cannot wait long.
-func callTimeout(g grant.Grant) time.Duration {
-	if g.Expires.Sub(g.Issued) < shortLife {
-		return shortTimeout
-	}
-	return longTimeout
 }
 
 // ask sends the grant's wake: its token is too old, or was refused.

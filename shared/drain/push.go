@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bellhop/shared/dialect"
+	"bellhop/shared/grant"
 	"bellhop/shared/ledger"
 	"bellhop/shared/wake"
 )
@@ -53,7 +54,7 @@ func (h *Holding) deliver(ctx context.Context, c dialect.Chunk) (attempt, error)
 // admitted waits for the property's pace and passes the gate. Shut, or with too
 // little time left for another call, it puts the lane on hold.
 func (h *Holding) admitted(ctx context.Context) (pass, error) {
-	if h.d.remaining(ctx) < sendWithin+longTimeout+recordWithin {
+	if h.d.remaining(ctx) < sendWithin+grant.LongCall+recordWithin {
 		return pass{}, h.hold(ctx, pause{why: outOfTime})
 	}
 	if err := h.d.paced(ctx, h.s); err != nil {

@@ -167,7 +167,7 @@ func TestAfterUnknown(t *testing.T) {
 		{"free: at once", all(), none, 0, 0},
 		{"inside the grace: at once", all(), grace, 0, 0},
 		{"free, but not the first time: after a pause", all(failed), none, time.Second, 16 * time.Second},
-		{"detect: at the edge", all(far), detect, 3578 * time.Second, 3578 * time.Second},
+		{"detect: at the edge", all(far), detect, 3588 * time.Second, 3588 * time.Second},
 		{"detect: not before I have surely ended", all(), detect, 25 * time.Second, 25 * time.Second},
 		{"minting spends nothing", all(minted), detect, 0, 0},
 	} {

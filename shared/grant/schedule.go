@@ -59,12 +59,14 @@ func jitter(id ID, life time.Duration) time.Duration {
 	return time.Duration(fraction("jitter", string(id)) * float64(min(max(life, 0)/20, longestJitter)))
 }
 
-// shortLife and the call timeouts: a push with a token that lives less than
+// LongCall is the most that one call at the provider may take.
+const LongCall = 10 * time.Second
+
+// shortLife and the shorter call: a push with a token that lives less than
 // shortLife must not take long, or hardly any of the life could be used.
 const (
 	shortLife     = 5 * time.Minute
 	shortCall     = 5 * time.Second
-	longCall      = 20 * time.Second
 	arrivalMargin = 2 * time.Second // beyond the call's own timeout: skew, transport
 )
 
@@ -74,11 +76,11 @@ func CallTimeout(life time.Duration) time.Duration {
 	if life < shortLife {
 		return shortCall
 	}
-	return longCall
+	return LongCall
 }
 
-// Edge is the mandatory edge: from here on the committed access token cannot
-// last a call, and nobody pushes with it. Zero before the first commit.
+// Edge is the mandatory edge: after it the committed access token cannot last a
+// call, and nobody pushes with it. Zero before the first commit.
 func (g Grant) Edge() time.Time {
 	if g.Expires.IsZero() {
 		return time.Time{}
@@ -87,8 +89,9 @@ func (g Grant) Edge() time.Time {
 }
 
 // Lasts reports whether the committed access token lives long enough for one
-// call that starts now: the gate before every push.
-func (g Grant) Lasts(now time.Time) bool { return now.Before(g.Edge()) }
+// call that starts now: the gate before every push, and the refresh's word for
+// when pushes stop.
+func (g Grant) Lasts(now time.Time) bool { return !now.After(g.Edge()) }
 
 // Pauses between exchanges that bring nothing.
 const (
