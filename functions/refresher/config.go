@@ -14,3 +14,7 @@ type variables struct {
 	SecretsPrefix string     `env:"SECRETS_PREFIX" is:"prefix"`
 	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"INFO" is:"level"`
 }
+
+// pairsKept is for how many grants a process remembers the last pair: a few
+// megabytes, and as many as one process meets between two of their refreshes.
+const pairsKept = 2000

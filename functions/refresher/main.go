@@ -55,7 +55,7 @@ func wire(getenv func(string) string) (*refresher, error) {
 	tables, secrets, queues := dynamo.NewClient(aws), secretsmanager.NewClient(aws), sqs.NewClient(aws)
 	log := event.New(os.Stdout, c.LogLevel, c.Stack)
 	grants := dynamo.NewGrants(tables, c.GrantsTable)
-	home, err := secretsmanager.NewHome(secretsmanager.HomeConfig{API: secrets, Prefix: c.SecretsPrefix, Log: log})
+	home, err := secretsmanager.NewHome(secretsmanager.HomeConfig{API: secrets, Prefix: c.SecretsPrefix, Keep: pairsKept, Log: log})
 	if err != nil {
 		return nil, err
 	}

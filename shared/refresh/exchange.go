@@ -11,6 +11,11 @@ import (
 	"bellhop/shared/secret"
 )
 
+// ownPause is the wait after something of ours could not be read: the pair or
+// the client's secret, when Secrets Manager answers nothing. It does not grow:
+// no provider is asked, and the exchange is to be resumed as soon as it can.
+const ownPause = 15 * time.Second
+
 // Exchange presents the snapshot's credential once. Whatever keeps it from
 // being sent is a class like any other: NotSent, and nothing is lost.
 func (r *Run) Exchange(ctx context.Context) oauth.Outcome {
@@ -25,7 +30,7 @@ func (r *Run) exchange(ctx context.Context) oauth.Outcome {
 	}
 	ours, err := r.secrets(ctx)
 	if err != nil {
-		return oauth.Outcome{Class: oauth.NotSent, Cause: "client_secret"}
+		return oauth.Outcome{Class: oauth.NotSent, Cause: "client_secret", RetryAt: r.c.Now().Add(ownPause)}
 	}
 	out := r.post(ctx, ours, ours.Current)
 	if out.Class != oauth.BadClient {
@@ -60,7 +65,7 @@ func (r *Run) openPair(ctx context.Context) (oauth.Outcome, bool) {
 	case errors.Is(err, grant.ErrPairMissing):
 		return r.unpresentable("pair_missing", grant.PairMissing), false
 	case err != nil:
-		return oauth.Outcome{Class: oauth.NotSent, Cause: "pair"}, false
+		return oauth.Outcome{Class: oauth.NotSent, Cause: "pair", RetryAt: r.c.Now().Add(ownPause)}, false
 	case p.Refresh.Empty():
 		return r.unpresentable("no_refresh_token", grant.Expired), false
 	}

@@ -16,6 +16,11 @@ const (
 	// refetchAfter bounds how often unknown key ids may make us ask: a table
 	// full of garbage must not become a flood of requests.
 	refetchAfter = 10 * time.Second
+	// askFor is how long an answer is waited for when a key set is here that
+	// will do: a service that hangs must not hold up an exchange for a newer
+	// one. After that it is left alone for restFor.
+	askFor  = 2 * time.Second
+	restFor = 30 * time.Second
 )
 
 // fetcher is where the key set's text lives.
@@ -31,6 +36,7 @@ type Source struct {
 	mu      sync.Mutex
 	set     *KeySet   // guarded by mu; nil before the first fetch
 	fetched time.Time // guarded by mu
+	failed  time.Time // guarded by mu; when asking for a newer set last brought nothing
 }
 
 // NewSource returns a source that fetches when it is first asked. now nil means
@@ -47,14 +53,32 @@ func NewSource(from fetcher, now func() time.Time) *Source {
 // nothing sealed with it is lost.
 func (s *Source) Keys(ctx context.Context) (*KeySet, error) {
 	set, age := s.held()
-	if set != nil && age < keepFor {
+	switch {
+	case set == nil:
+		return s.fetch(ctx)
+	case age < keepFor || s.resting():
 		return set, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
 	fresh, err := s.fetch(ctx)
-	if err != nil && set != nil {
+	if err != nil {
+		s.rest()
 		return set, nil
 	}
-	return fresh, err
+	return fresh, nil
+}
+
+func (s *Source) resting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now().Sub(s.failed) < restFor
+}
+
+func (s *Source) rest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = s.now()
 }
 
 // Having returns a key set that has the key of that id, fetching once more when

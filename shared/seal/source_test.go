@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bellhop/shared/secret"
@@ -67,9 +68,40 @@ func TestSource_StaleIsGoodEnough(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	shelf.err, shelf.text = nil, secret.New("{}")
+	clock.now = clock.now.Add(restFor)
 	if k, err := src.Keys(t.Context()); err != nil || k.Current() != "k1" {
 		t.Errorf("a damaged key set took the place of a good one: %v", err)
 	}
+}
+
+// hung never answers.
+type hung struct{ asked int }
+
+func (h *hung) Keys(ctx context.Context) (secret.Text, error) {
+	h.asked++
+	<-ctx.Done()
+	return secret.Text{}, ctx.Err()
+}
+
+// A service that hangs costs one exchange two seconds in half a minute, and no
+// exchange more than that.
+func TestSource_AServiceThatHangsHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away := &hung{}
+		src := NewSource(away, nil)
+		src.set, src.fetched = parsed(t, keySet("k1", "k1", key1)), time.Now()
+		time.Sleep(keepFor)
+		began := time.Now()
+		for range 60 {
+			if k, err := src.Keys(t.Context()); err != nil || k.Current() != "k1" {
+				t.Fatalf("got %v", err)
+			}
+			time.Sleep(time.Second)
+		}
+		if took := time.Since(began) - 60*time.Second; away.asked != 2 || took != 2*askFor {
+			t.Errorf("asked %d times and waited %v in a minute", away.asked, took)
+		}
+	})
 }
 
 func TestSource_NothingYet(t *testing.T) {

@@ -36,9 +36,7 @@ func run(t *testing.T, h *Home, c *tick, g grant.Grant, generations int, pace ti
 }
 
 // A token of a minute for a day and a half: 2,000 generations, and the quota is
-
 // never met, let alone hit.
-
 func TestHome_AMinutesTokenNeverMeetsTheQuota(t *testing.T) {
 	h, s, c := newHome(t)
 	s.quota = DefaultVersions + 1 // a little less than AWS: a write too many would fail
@@ -56,7 +54,6 @@ func TestHome_AMinutesTokenNeverMeetsTheQuota(t *testing.T) {
 }
 
 // An hour's token fits into one secret for ever: its versions grow old.
-
 func TestHome_AnHoursTokenNeverTurns(t *testing.T) {
 	h, s, c := newHome(t)
 	g := run(t, h, c, lisbon(0), 24*60, time.Hour)
@@ -66,9 +63,7 @@ func TestHome_AnHoursTokenNeverTurns(t *testing.T) {
 }
 
 // Secrets Manager says "full" earlier than we count: versions that were written
-
 // and never counted, or a quota that is smaller than ours.
-
 func TestHome_FullMeansNextEpochNow(t *testing.T) {
 	h, s, c := newHome(t)
 	s.quota = 20
@@ -94,9 +89,7 @@ func TestHome_FullMeansNextEpochNow(t *testing.T) {
 }
 
 // The holder died after a turn, before the table knew, more than once: the
-
 // secrets that it made are found again and used.
-
 func TestHome_CrashAfterATurn(t *testing.T) {
 	h, s, c := newHome(t)
 	s.quota = 3
@@ -117,7 +110,6 @@ func TestHome_CrashAfterATurn(t *testing.T) {
 }
 
 // It must end, whatever Secrets Manager says.
-
 func TestHome_EverythingFull(t *testing.T) {
 	h, s, _ := newHome(t)
 	s.quota = -1
@@ -146,9 +138,7 @@ func TestHome_SomebodyDeletedTheSecret(t *testing.T) {
 }
 
 // Throttled, denied, down: the pair stays inline, and nothing is said to be
-
 // anywhere.
-
 func TestHome_Retire(t *testing.T) {
 	h, s, c := newHome(t)
 	s.quota = 2
@@ -165,7 +155,6 @@ func TestHome_Retire(t *testing.T) {
 }
 
 // A damaged item must not cost a living pair, this grant's or another's.
-
 func TestHome_RetireOnlyWhatIsFormer(t *testing.T) {
 	h, s, c := newHome(t)
 	g := run(t, h, c, lisbon(0), 1, time.Second)
@@ -188,7 +177,6 @@ func TestHome_RetireOnlyWhatIsFormer(t *testing.T) {
 }
 
 // One that cannot be deleted does not keep the others.
-
 func TestHome_RetireTriesAll(t *testing.T) {
 	h, s, _ := newHome(t)
 	g := lisbon(1)

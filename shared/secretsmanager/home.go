@@ -30,13 +30,18 @@ type HomeConfig struct {
 	// Versions is the most versions that one secret gets; zero means
 	// DefaultVersions. It must stay below AWS's quota of about 100.
 	Versions int
-	Log      *event.Log       // nil writes nothing
-	Now      func() time.Time // nil means time.Now
+	// Keep is for how many grants the process remembers the last pair; zero
+	// means none. A refresher keeps them, so that it goes on while Secrets
+	// Manager answers no read; nobody else needs a refresh token twice.
+	Keep int
+	Log  *event.Log       // nil writes nothing
+	Now  func() time.Time // nil means time.Now
 }
 
 // Home keeps each grant's pairs as versions of one secret, in epochs. It
-// is [grant.HomeSecrets], implements [grant.Home] and is safe for concurrent use. It has no state: what
-// it must remember is the grant's [grant.Placement].
+// is [grant.HomeSecrets], implements [grant.Home] and is safe for concurrent
+// use. What it must remember is the grant's [grant.Placement]; what it keeps in
+// memory only spares calls.
 type Home struct {
 	api    API
 	prefix string
@@ -44,6 +49,8 @@ type Home struct {
 	log    *event.Log
 	now    func() time.Time
 	waits  []time.Duration // pauses of a read that finds nothing
+	rest   rest
+	kept   keep
 }
 
 // NewHome refuses a configuration that would fill secrets.
@@ -60,14 +67,21 @@ func NewHome(c HomeConfig) (*Home, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Home{api: c.API, prefix: c.Prefix, most: c.Versions, log: c.Log, now: c.Now, waits: waits}, nil
+	if c.Keep < 0 {
+		return nil, fmt.Errorf("pairs to remember: %d is negative", c.Keep)
+	}
+	return &Home{api: c.API, prefix: c.Prefix, most: c.Versions, log: c.Log, now: c.Now, waits: waits, kept: keep{most: c.Keep}}, nil
 }
 
 // Settle writes the pair as the version of g's generation, in the present
 // epoch's secret or, when that is nearly or wholly full, in the next one's. If
 // we die after the write and before the table knows, the next holder writes the
-// same version again, which changes nothing.
+// same version again, which changes nothing. ErrResting when Secrets Manager
+// refused a moment ago: the pair is safe where it is.
 func (h *Home) Settle(ctx context.Context, g grant.Grant, p grant.Pair) (string, grant.Placement, error) {
+	if !h.rest.over(h.now()) {
+		return "", g.Placement, ErrResting
+	}
 	at, why := g.Placement, ""
 	switch {
 	case at.Epoch == 0:
@@ -79,21 +93,43 @@ func (h *Home) Settle(ctx context.Context, g grant.Grant, p grant.Pair) (string,
 		version, err := h.put(ctx, g, at, vault.Encode(p))
 		switch {
 		case err == nil:
+			h.rest.note(true, h.now())
 			h.tell(ctx, g, at, why)
+			h.kept.put(g.ID, refTo(at.Epoch, version), p)
 			return refTo(at.Epoch, version), counted(at, h.now()), nil
 		case full(err):
 			at, why = h.turn(g, at), "limit"
 		case dying(err):
 			at, why = h.turn(g, at), "deleted"
 		default:
+			h.rest.note(errors.Is(err, ErrForeign), h.now()) // then it answered well
 			return "", g.Placement, err
 		}
 	}
+	h.rest.note(false, h.now()) // not this grant's quota: the account's
 	return "", g.Placement, errors.New("putting a version: this secret and the next ones are full")
 }
 
+// turn goes to the next epoch. The one before the former is named once more: a
+// copy of an old write that came late, after its secret was deleted, may have
+// made it anew, and nobody else would look there again.
 func (h *Home) turn(g grant.Grant, at grant.Placement) grant.Placement {
-	return turned(at, secretOf(h.prefix, g.ID, at.Epoch))
+	former := secretOf(h.prefix, g.ID, at.Epoch)
+	if at.Epoch < 2 {
+		return turned(at, former)
+	}
+	return turned(at, secretOf(h.prefix, g.ID, at.Epoch-1), former)
+}
+
+// Leave is the placement of a grant whose pairs have moved to another home, or
+// that is removed: two turns, past the epoch that a holder who died may have
+// begun, so that every secret is deleted like a former one and a grant that
+// comes back begins one of its own. What was left before is returned as it is.
+func (h *Home) Leave(g grant.Grant) grant.Placement {
+	if g.Placement.Writes == 0 {
+		return g.Placement
+	}
+	return h.turn(g, h.turn(g, g.Placement))
 }
 
 // tell writes what a version costs: one of 50 a second for the whole account
@@ -153,43 +189,6 @@ func (h *Home) same(ctx context.Context, name, version string, value secret.Text
 		return ErrForeign
 	}
 	return nil
-}
-
-// Fetch reads the version that g.Ref names, waiting up to a second and a half
-// for it to be seen.
-func (h *Home) Fetch(ctx context.Context, g grant.Grant) (grant.Pair, error) {
-	epoch, version, ok := parseRef(g.Ref)
-	if !ok {
-		return grant.Pair{}, fmt.Errorf("reference %q: %w", g.Ref, grant.ErrPairMissing)
-	}
-	value, err := h.read(ctx, secretOf(h.prefix, g.ID, epoch), version)
-	if err != nil {
-		return grant.Pair{}, err
-	}
-	return vault.Decode(value)
-}
-
-// waits are the pauses between the tries of a read: Secrets Manager's reads are
-// eventually consistent.
-var waits = []time.Duration{50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond}
-
-func (h *Home) read(ctx context.Context, name, version string) (secret.Text, error) {
-	for try := 0; ; try++ {
-		value, err := read(ctx, h.api, &secretsmanager.GetSecretValueInput{SecretId: &name, VersionId: &version})
-		switch {
-		case err == nil:
-			return value, nil
-		case dying(err), missing(err) && try == len(h.waits):
-			return secret.Text{}, fmt.Errorf("version %s of %s: %w", version, name, grant.ErrPairMissing)
-		case !missing(err):
-			return secret.Text{}, fmt.Errorf("reading a version: %w", err)
-		}
-		select {
-		case <-ctx.Done():
-			return secret.Text{}, fmt.Errorf("reading a version: %w", ctx.Err())
-		case <-time.After(h.waits[try]):
-		}
-	}
 }
 
 // Retire deletes former epochs' secrets at once, without a recovery window:

@@ -27,7 +27,6 @@ func TestHome_FirstPairMakesItsSecret(t *testing.T) {
 }
 
 // Access and refresh token are one value: no reader can see half a refresh.
-
 func TestHome_EachGenerationIsOneVersion(t *testing.T) {
 	h, s, _ := newHome(t)
 	g := lisbon(1)
@@ -49,9 +48,7 @@ func TestHome_EachGenerationIsOneVersion(t *testing.T) {
 }
 
 // The holder died after the write, before the table knew: the next one writes
-
 // the same, and nothing is another version.
-
 func TestHome_SettlingTwiceIsOneSuccess(t *testing.T) {
 	h, s, _ := newHome(t)
 	for gen := int64(1); gen <= 2; gen++ {
@@ -67,12 +64,11 @@ func TestHome_SettlingTwiceIsOneSuccess(t *testing.T) {
 }
 
 // Faults in pairs: the write landed and its answer was lost, or it did not land.
-
 func TestHome_AnswerOfTheWriteLost(t *testing.T) {
 	gone := errors.New("connection reset")
 	for _, op := range []string{"CreateSecret", "PutSecretValue"} {
 		for _, landed := range []bool{true, false} {
-			h, s, _ := newHome(t)
+			h, s, c := newHome(t)
 			g := lisbon(1)
 			if op == "PutSecretValue" {
 				g = settle(t, h, g, pairOf(1))
@@ -89,6 +85,7 @@ func TestHome_AnswerOfTheWriteLost(t *testing.T) {
 				t.Errorf("%s, landed %v: settled at %q, %+v, %v", op, landed, ref, at, err)
 			}
 			s.fail = nil
+			c.advance(firstRest)
 			g = settle(t, h, g, pairOf(g.Generation))
 			if p, err := h.Fetch(t.Context(), g); err != nil || !p.Access.Equal(pairOf(g.Generation).Access) {
 				t.Errorf("%s, landed %v: fetched %+v, %v", op, landed, p, err)
@@ -98,9 +95,7 @@ func TestHome_AnswerOfTheWriteLost(t *testing.T) {
 }
 
 // The table was restored to an older time and lives through its generations
-
 // again: what is there is not overwritten.
-
 func TestHome_AnotherPairOfTheSameGeneration(t *testing.T) {
 	h, _, _ := newHome(t)
 	g := settle(t, h, lisbon(1), pairOf(1))
@@ -114,9 +109,7 @@ func TestHome_AnotherPairOfTheSameGeneration(t *testing.T) {
 }
 
 // run lives a grant through generations, one every pace, as the refresh cycle
-
 // does: settle, then at the next commit retire what is left.
-
 func TestHome_TroubleLeavesThePlacementAlone(t *testing.T) {
 	h, s, _ := newHome(t)
 	g := settle(t, h, lisbon(1), pairOf(1))
@@ -214,5 +207,4 @@ func TestNewHome_RefusesWhatWouldFillSecrets(t *testing.T) {
 }
 
 // The version's id is a function of grant and generation alone, for all time:
-
 // another release must find what this one wrote.

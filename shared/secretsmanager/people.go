@@ -19,6 +19,15 @@ import (
 // exchanges cost one read.
 const keepFor = 5 * time.Minute
 
+// askFor is how long an answer is waited for when a former one is kept, and
+// leaveFor how long it is used without asking again when there was none: a
+// service that hangs must not hold up the exchanges of a process that can do
+// without.
+const (
+	askFor   = 2 * time.Second
+	leaveFor = 30 * time.Second
+)
+
 // Errors of reading what people put.
 var (
 	// ErrNoSecret says that the secret is not there.
@@ -49,7 +58,7 @@ type Reader struct {
 type kept struct {
 	value   secret.Text
 	version string
-	at      time.Time
+	until   time.Time // used without asking
 }
 
 // NewReader returns a reader that has read nothing.
@@ -94,23 +103,32 @@ func (r *Reader) text(ctx context.Context, id string) (kept, error) {
 	r.mu.Lock()
 	was, known := r.kept[id]
 	r.mu.Unlock()
-	if known && r.now().Sub(was.at) < keepFor {
+	if known && r.now().Before(was.until) {
 		return was, nil
+	}
+	if known {
+		bounded, cancel := context.WithTimeout(ctx, askFor)
+		defer cancel()
+		ctx = bounded
 	}
 	value, version, err := current(ctx, r.api, id)
 	switch {
 	case missing(err):
 		return kept{}, ErrNoSecret
 	case err != nil && known:
-		return was, nil
+		return r.keep(id, was, leaveFor), nil
 	case err != nil:
 		return kept{}, fmt.Errorf("reading a secret: %w", err)
 	}
-	is := kept{value: value, version: version, at: r.now()}
+	return r.keep(id, kept{value: value, version: version}, keepFor), nil
+}
+
+func (r *Reader) keep(id string, k kept, d time.Duration) kept {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.kept[id] = is
-	return is, nil
+	k.until = r.now().Add(d)
+	r.kept[id] = k
+	return k
 }
 
 // KeySet is where package seal's key set lives. It does not cache: a

@@ -1,10 +1,12 @@
 package secretsmanager
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -155,4 +157,29 @@ func TestKeySet_FeedsASource(t *testing.T) {
 	if err != nil || set.Current() != "k1" {
 		t.Errorf("read %v", err)
 	}
+}
+
+// A service that hangs holds up nobody who can do without its answer: two
+// seconds, once in half a minute.
+func TestReader_AServiceThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &weather{service: newService(time.Now)}
+		w.put("bellhop/targets", "v1")
+		r := NewReader(ReaderConfig{API: w, Prefix: "bellhop/"})
+		if _, err := r.Text(t.Context(), "bellhop/targets"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(keepFor)
+		w.refuse = func(ctx context.Context, _ string) error { return hangs(ctx) }
+		began := time.Now()
+		for range 60 {
+			if v, err := r.Text(t.Context(), "bellhop/targets"); err != nil || v.Reveal() != "v1" {
+				t.Fatalf("read: %v", err)
+			}
+			time.Sleep(time.Second)
+		}
+		if took := time.Since(began) - time.Minute; took != 2*askFor || w.count("refused GetSecretValue") != 2 {
+			t.Errorf("asked %d times and waited %v in a minute", w.count("refused GetSecretValue"), took)
+		}
+	})
 }

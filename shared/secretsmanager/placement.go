@@ -3,6 +3,7 @@ package secretsmanager
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,12 +69,14 @@ func due(at grant.Placement, most int, now time.Time) bool {
 	return at.Writes >= most && now.Sub(at.Since) <= window*time.Duration(at.Writes)/time.Duration(most)
 }
 
-// turned is the placement in the next epoch, with the former secret named for
-// deletion. A grant that never moved begins its first.
-func turned(at grant.Placement, former string) grant.Placement {
-	next := grant.Placement{Epoch: at.Epoch + 1, Retired: at.Retired}
-	if at.Epoch > 0 {
-		next.Retired = append(append([]string(nil), at.Retired...), former)
+// turned is the placement in the next epoch, with former secrets named for
+// deletion, each once. A grant that never moved begins its first.
+func turned(at grant.Placement, former ...string) grant.Placement {
+	next := grant.Placement{Epoch: at.Epoch + 1, Retired: slices.Clone(at.Retired)}
+	for _, name := range former {
+		if at.Epoch > 0 && !slices.Contains(next.Retired, name) {
+			next.Retired = append(next.Retired, name)
+		}
 	}
 	return next
 }
