@@ -202,8 +202,10 @@ func (s *Grants) Refuse(ctx context.Context, w grant.RefuseWrite) error {
 func (s *Grants) Settle(ctx context.Context, w grant.SettleWrite) error {
 	c := newChange("Settle", w.ID)
 	c.ifGeneration(w.Generation)
-	c.put("pair_ref", str(w.Ref))
 	c.put("placement", placementValue(w.Placement))
-	c.drop("pair")
+	if w.Ref != "" {
+		c.put("pair_ref", str(w.Ref))
+		c.drop("pair")
+	}
 	return s.done(ctx, c)
 }

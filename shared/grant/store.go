@@ -222,7 +222,8 @@ type HastenWrite struct {
 	Skew      time.Duration
 }
 
-// SettleWrite names the home of the pair of Generation.
+// SettleWrite names the home of the pair of Generation. Without a Ref the pair
+// stays inline, and only what another home still has of the grant is written.
 type SettleWrite struct {
 	ID         ID
 	Generation int64

@@ -150,6 +150,10 @@ func settle(b *bench) {
 	g = b.made(func(g *grant.Grant) { g.Generation = 4 })
 	w.ID = g.ID
 	b.refuses(g, "the pair at home is not the committed one", func() error { return b.s.Settle(b.ctx, w) })
+
+	g = b.made(nil)
+	w = grant.SettleWrite{ID: g.ID, Generation: 3, Placement: grant.Placement{Epoch: 2, Retired: []string{"grant/1"}}}
+	b.changes(g, func() error { return b.s.Settle(b.ctx, w) }, func(g *grant.Grant) { g.Placement = w.Placement }) // it stays inline
 }
 
 func consentWrite(g grant.Grant) grant.ConsentWrite {

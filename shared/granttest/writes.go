@@ -180,7 +180,10 @@ func (m *Memory) Settle(ctx context.Context, w grant.SettleWrite) error {
 		if g.Generation != w.Generation {
 			return false
 		}
-		g.Ref, g.Placement, g.Inline = w.Ref, w.Placement, nil
+		g.Placement = w.Placement
+		if w.Ref != "" {
+			g.Ref, g.Inline = w.Ref, nil
+		}
 		return true
 	})
 }

@@ -39,10 +39,11 @@ func (c *Cycle) settle(ctx context.Context, g grant.Grant, p grant.Pair) bool {
 	ctx, cancel := bounded(ctx, settleFor)
 	defer cancel()
 	ref, at, err := c.Vault.Settle(ctx, g, p)
-	if errors.Is(err, grant.ErrInline) {
+	inline := errors.Is(err, grant.ErrInline)
+	if inline && at.Same(g.Placement) {
 		return true
 	}
-	if err == nil {
+	if err == nil || inline { // inline: only what another home had of the grant changes
 		err = c.Store.Settle(ctx, grant.SettleWrite{ID: g.ID, Generation: g.Generation, Ref: ref, Placement: at})
 		if _, moved := conflict(err); moved {
 			return true // a newer pair is there: it settles itself

@@ -108,15 +108,29 @@ func (v *Vault) Open(ctx context.Context, g grant.Grant) (grant.Pair, error) {
 	if g.Ref == "" {
 		return grant.Pair{}, fmt.Errorf("grant %s: %w", g.ID, ErrEmpty)
 	}
-	home, err := v.home(g)
-	if err != nil {
+	if _, err := v.home(g); err != nil {
 		return grant.Pair{}, err
 	}
-	p, err := home.Fetch(ctx, g)
+	p, err := v.fetch(ctx, g)
 	if err != nil {
 		return p, fmt.Errorf("fetching the pair of grant %s: %w", g.ID, err)
 	}
 	return p, nil
+}
+
+// fetch asks the grant's home, and then the others: the home is where the next
+// pair goes, and a grant that was moved has its present one where it was.
+func (v *Vault) fetch(ctx context.Context, g grant.Grant) (grant.Pair, error) {
+	p, err := v.homes[g.Home].Fetch(ctx, g)
+	for name, home := range v.homes {
+		if !errors.Is(err, grant.ErrPairMissing) {
+			break
+		}
+		if name != g.Home {
+			p, err = home.Fetch(ctx, g)
+		}
+	}
+	return p, err
 }
 
 // Settle puts the pair of g's generation into its home and returns its place,
@@ -129,24 +143,54 @@ func (v *Vault) Settle(ctx context.Context, g grant.Grant, p grant.Pair) (ref st
 	if err != nil {
 		return "", g.Placement, err
 	}
-	if len(g.Placement.Retired) > 0 && home.Retire(ctx, g) == nil {
+	if len(g.Placement.Retired) > 0 && v.Retire(ctx, g) == nil {
 		g.Placement.Retired = nil
 	}
 	ref, at, err = home.Settle(ctx, g, p)
+	if errors.Is(err, grant.ErrInline) {
+		return "", v.left(g), err
+	}
 	if err != nil {
 		return "", g.Placement, fmt.Errorf("settling the pair of grant %s: %w", g.ID, err)
 	}
 	return ref, at, nil
 }
 
-// Retire deletes what g's placement names as left behind. Settle does so by
-// itself; this is for a grant that will not settle any more.
+// leaver is a home that keeps something for a grant even after its pairs have
+// moved elsewhere.
+type leaver interface {
+	Leave(g grant.Grant) grant.Placement
+}
+
+// left is the placement of a grant whose pairs stay inline: what another home
+// still has of it is named for the next commit to retire.
+func (v *Vault) left(g grant.Grant) grant.Placement {
+	for _, home := range v.homes {
+		if h, ok := home.(leaver); ok {
+			g.Placement = h.Leave(g)
+		}
+	}
+	return g.Placement
+}
+
+// Retire deletes what g's placement names as left behind, in whichever home it
+// is. Settle does so by itself; this is for a grant that will not settle any
+// more.
 func (v *Vault) Retire(ctx context.Context, g grant.Grant) error {
-	home, err := v.home(g)
-	if err != nil {
+	if _, err := v.home(g); err != nil {
 		return err
 	}
-	return home.Retire(ctx, g)
+	var problems []error
+	for _, home := range v.homes {
+		problems = append(problems, home.Retire(ctx, g))
+	}
+	return errors.Join(problems...)
+}
+
+// Clear deletes everything that the homes have of a grant that is gone.
+func (v *Vault) Clear(ctx context.Context, g grant.Grant) error {
+	g.Ref, g.Placement = "", v.left(g)
+	return v.Retire(ctx, g)
 }
 
 func (v *Vault) home(g grant.Grant) (grant.Home, error) {

@@ -49,6 +49,13 @@ func (h *home) Settle(_ context.Context, g grant.Grant, _ grant.Pair) (string, g
 	return "ref-1", g.Placement, h.settleErr
 }
 
+func (h *home) Leave(g grant.Grant) grant.Placement {
+	if g.Placement.Writes > 0 {
+		g.Placement = grant.Placement{Epoch: g.Placement.Epoch + 1, Retired: []string{"all of it"}}
+	}
+	return g.Placement
+}
+
 func (h *home) Fetch(context.Context, grant.Grant) (grant.Pair, error) { return h.pair, h.fetchErr }
 
 func (h *home) Retire(_ context.Context, g grant.Grant) error {
@@ -245,9 +252,51 @@ func TestVault_SettleRetiresWhatIsLeft(t *testing.T) {
 	}
 }
 
+// A grant that was moved has its present pair where it was, until its next one.
+func TestVault_OpensAtTheFormerHome(t *testing.T) {
+	v, h := newVault(t)
+	h.pair = grant.Pair{Access: secret.New("from the former home")}
+	g := grant.Grant{ID: "lisbon-1", Home: grant.HomeSealed, Generation: 7, Ref: "1/v"}
+	if p, err := v.Open(t.Context(), g); err != nil || p.Access.Reveal() != "from the former home" {
+		t.Errorf("opened %+v, %v", p, err)
+	}
+	h.fetchErr = errors.New("throttled")
+	if _, err := v.Open(t.Context(), g); !errors.Is(err, h.fetchErr) || errors.Is(err, grant.ErrPairMissing) {
+		t.Errorf("the former home does not answer: %v; that the pair is missing is not known", err)
+	}
+}
+
+// What the former home has of a grant that moved is left, then retired.
+func TestVault_SettleLeavesTheFormerHome(t *testing.T) {
+	v, h := newVault(t)
+	g := grant.Grant{ID: "lisbon-1", Home: grant.HomeSealed, Generation: 8, Placement: grant.Placement{Epoch: 2, Writes: 3}}
+	_, at, err := v.Settle(t.Context(), g, pair())
+	if !errors.Is(err, grant.ErrInline) || !reflect.DeepEqual(at.Retired, []string{"all of it"}) || len(h.retired) != 0 {
+		t.Fatalf("left as %+v, %v; retired %v", at, err, h.retired)
+	}
+	g.Placement = at
+	_, at, err = v.Settle(t.Context(), g, pair())
+	if !errors.Is(err, grant.ErrInline) || len(at.Retired) != 0 || len(h.retired) != 1 {
+		t.Errorf("then as %+v, %v; retired %v", at, err, h.retired)
+	}
+}
+
+func TestVault_Clear(t *testing.T) {
+	v, h := newVault(t)
+	g := grant.Grant{ID: "lisbon-1", Home: grant.HomeSecrets, Ref: "2/v", Placement: grant.Placement{Epoch: 2, Writes: 3}}
+	if err := v.Clear(t.Context(), g); err != nil || !reflect.DeepEqual(h.retired, [][]string{{"all of it"}}) {
+		t.Errorf("retired %v, %v", h.retired, err)
+	}
+	h.retireErr = errors.New("denied")
+	if err := v.Clear(t.Context(), g); !errors.Is(err, h.retireErr) {
+		t.Errorf("cleared: %v", err)
+	}
+}
+
 // Home "sealed" is there without being named, and leaves pairs where they are.
 func TestVault_SealedHome(t *testing.T) {
-	v, _ := newVault(t)
+	v, h := newVault(t)
+	h.fetchErr = grant.ErrPairMissing
 	g := grant.Grant{ID: "lisbon-1", Home: grant.HomeSealed, Generation: 7}
 	if _, _, err := v.Settle(t.Context(), g, pair()); !errors.Is(err, grant.ErrInline) {
 		t.Errorf("settled: %v", err)
