@@ -1,6 +1,7 @@
 package consent
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -71,8 +72,12 @@ func (f *Flow) tryCommit(ctx context.Context, write grant.ConsentWrite) (again b
 	return true, err
 }
 
-// landed reports whether g holds the pair of this very write.
+// landed reports whether g holds the pair of this very write. Two pairs may have
+// the same times, no two seals the same bytes.
 func landed(g grant.Grant, w grant.ConsentWrite) bool {
+	if g.Inline != nil {
+		return g.Epoch == w.Epoch+1 && bytes.Equal(g.Inline.Data, w.Sealed.Data)
+	}
 	return g.Epoch == w.Epoch+1 &&
 		g.Issued.UnixMilli() == w.Times.Issued.UnixMilli() && g.Expires.UnixMilli() == w.Times.Expires.UnixMilli()
 }
@@ -107,8 +112,8 @@ func (f *Flow) settle(ctx context.Context, x *exchanged, write grant.ConsentWrit
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleFor)
 	defer cancel()
 	g, err := f.Grants.Read(ctx, write.ID)
-	if err == nil && !landed(g, write) {
-		return // refreshed already: the newer pair settles itself
+	if err == nil && (g.Inline == nil || !landed(g, write)) {
+		return // refreshed or settled already: the newer pair settles itself
 	}
 	if err == nil {
 		x.grant = g

@@ -206,6 +206,9 @@ func placementValue(p grant.Placement) types.AttributeValue {
 	if !p.Since.IsZero() {
 		m["since"] = ms(p.Since)
 	}
+	if !p.Put.IsZero() {
+		m["put"] = ms(p.Put)
+	}
 	if len(p.Retired) > 0 {
 		m["retired"] = list(p.Retired...)
 	}
@@ -215,6 +218,6 @@ func placementValue(p grant.Placement) types.AttributeValue {
 func placementOf(m item) grant.Placement {
 	return grant.Placement{
 		Home: getStr(m, "home"), Epoch: getNum(m, "epoch"), Writes: int(getNum(m, "writes")),
-		Since: getTime(m, "since"), Retired: getList(m, "retired"),
+		Since: getTime(m, "since"), Put: getTime(m, "put"), Retired: getList(m, "retired"),
 	}
 }

@@ -214,5 +214,6 @@ type Placement struct {
 	Epoch   int64     // of the home: which secret is written now
 	Writes  int       // versions written to it, as far as we know
 	Since   time.Time // when the secret of this epoch was first written
+	Put     time.Time // when the last version was written: for a while, one that is not seen is late
 	Retired []string  // names of former secrets, to be deleted by the next commit's settle
 }

@@ -2,6 +2,7 @@ package secretsmanager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,8 +13,18 @@ import (
 	"bellhop/shared/vault"
 )
 
+// errUnseen says that Secrets Manager does not show a version: it is gone, or it
+// was written so lately that no read sees it yet.
+var errUnseen = errors.New("no such version is seen")
+
+// lateFor is how long a version that was written and is not seen counts as late.
+// AWS gives no bound, it says that reads are eventually consistent:
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
+const lateFor = 10 * time.Minute
+
 // Fetch reads the version that g.Ref names, waiting up to a second and a half
-// for it to be seen.
+// for it to be seen. One that was put lately is not taken for missing: that
+// would cost the owner a consent, or the former pair of a roll its place.
 func (h *Home) Fetch(ctx context.Context, g grant.Grant) (grant.Pair, error) {
 	epoch, version, ok := parseRef(g.Ref)
 	if !ok {
@@ -23,6 +34,9 @@ func (h *Home) Fetch(ctx context.Context, g grant.Grant) (grant.Pair, error) {
 		return p, nil
 	}
 	value, err := h.read(ctx, secretOf(h.prefix, g.ID, epoch), version)
+	if errors.Is(err, errUnseen) && h.now().Sub(g.Placement.Put) >= lateFor {
+		err = fmt.Errorf("%w: %w", err, grant.ErrPairMissing)
+	}
 	if err != nil {
 		return grant.Pair{}, err
 	}
@@ -50,8 +64,10 @@ func (h *Home) read(ctx context.Context, name, version string) (secret.Text, err
 		switch {
 		case err == nil:
 			return value, nil
-		case dying(err), missing(err) && try == len(h.waits):
+		case dying(err):
 			return secret.Text{}, fmt.Errorf("version %s of %s: %w", version, name, grant.ErrPairMissing)
+		case missing(err) && try == len(h.waits):
+			return secret.Text{}, fmt.Errorf("version %s of %s: %w", version, name, errUnseen)
 		case !missing(err):
 			return secret.Text{}, fmt.Errorf("reading a version: %w", err)
 		}

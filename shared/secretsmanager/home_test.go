@@ -167,6 +167,31 @@ func TestHome_FetchDoesNotWaitForEver(t *testing.T) {
 	})
 }
 
+// A version that was put just now and is not seen is late. Only one that nobody
+// sees for long is gone.
+func TestHome_LateIsNotMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(time.Now)
+		s.delay = time.Hour
+		h, err := NewHome(HomeConfig{API: s, Prefix: "bellhop/"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := settle(t, h, lisbon(1), pairOf(1))
+		if _, err := h.Fetch(t.Context(), g); err == nil || errors.Is(err, grant.ErrPairMissing) {
+			t.Errorf("just put: %v", err)
+		}
+		time.Sleep(lateFor)
+		if _, err := h.Fetch(t.Context(), g); !errors.Is(err, grant.ErrPairMissing) {
+			t.Errorf("not seen for %v: %v", lateFor, err)
+		}
+		s.delay = 0
+		if _, err := h.Fetch(t.Context(), g); err != nil {
+			t.Errorf("seen at last: %v", err)
+		}
+	})
+}
+
 func TestHome_FetchOfNonsense(t *testing.T) {
 	h, s, _ := newHome(t)
 	for _, ref := range []string{"x", "1", "1/", "/v", "one/v", "99999999999999999999/v"} {

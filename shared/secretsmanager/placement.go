@@ -87,5 +87,6 @@ func counted(at grant.Placement, now time.Time) grant.Placement {
 		at.Since = now
 	}
 	at.Writes++
+	at.Put = now
 	return at
 }
