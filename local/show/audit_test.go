@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"bellhop/local/leaks"
 	"bellhop/local/sandbox"
 )
 
@@ -76,7 +77,7 @@ func TestJudge_EachPromiseCanBeBroken(t *testing.T) {
 		{"bad signature", func(e *evidence) { e.disbelieved = []error{errors.New("webhook: bad signature")} }},
 		{"cells that waited", func(e *evidence) { e.episode.arrived-- }},
 		{"recovery told", func(e *evidence) { e.episode.recovered = time.Time{} }},
-		{"found in any output", func(e *evidence) { e.leaks.leaks = []leak{{"a token", "the pusher's log"}} }},
+		{"found in any output", func(e *evidence) { e.leaks.leaks = []leaks.Leak{{What: "a token", Place: "the pusher's log"}} }},
 		{"found in any output", func(e *evidence) { e.leaks.bytes = 0 }},
 		{"moves to another secret", func(e *evidence) { e.secretsMoved = 0 }},
 		{"kinds of lifecycle events", func(e *evidence) { e.log["tokens_eaten"] = 1 }},

@@ -15,12 +15,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"bellhop/local/leaks"
 	"bellhop/local/stack"
 )
 
 // searched says how much was looked for and where.
 type searched struct {
-	leaks   []leak
+	leaks   []leaks.Leak
 	secrets int
 	bytes   int
 }
@@ -38,43 +39,44 @@ func (s *show) searchEverything(ctx context.Context) (searched, error) {
 	if err != nil {
 		return searched{}, err
 	}
-	shown := []place{
-		{"the show's screen", s.screen.shown.bytes()}, {"the bellhop command's output", s.operator.seen.bytes()},
-		{"the alerts", s.ops.seen.bytes()}, {"the pages", s.pages.bytes()},
+	shown := []leaks.Place{
+		{Name: "the show's screen", Text: s.screen.shown.bytes()},
+		{Name: "the bellhop command's output", Text: s.operator.seen.bytes()},
+		{Name: "the alerts", Text: s.ops.seen.bytes()}, {Name: "the pages", Text: s.pages.bytes()},
 	}
 	result := searched{secrets: len(secrets) + len(once)}
-	always, hidden := newFinder(secrets), newFinder(append(secrets, once...))
+	always, hidden := leaks.New(secrets), leaks.New(append(secrets, once...))
 	for _, p := range shown {
-		result.leaks, result.bytes = append(result.leaks, always.search(p)...), result.bytes+len(p.text)
+		result.leaks, result.bytes = append(result.leaks, always.Search(p)...), result.bytes+len(p.Text)
 	}
 	for _, p := range kept {
-		result.leaks, result.bytes = append(result.leaks, hidden.search(p)...), result.bytes+len(p.text)
+		result.leaks, result.bytes = append(result.leaks, hidden.Search(p)...), result.bytes+len(p.Text)
 	}
 	return result, nil
 }
 
 // secrets are those that may stand nowhere, and those that are shown once.
-func (s *show) secrets(ctx context.Context) (never, once []secretValue, err error) {
+func (s *show) secrets(ctx context.Context) (never, once []leaks.Secret, err error) {
 	tokens, err := s.books.Tokens(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, t := range tokens {
-		never = append(never, secretValue{fmt.Sprintf("%s's %s token %d", t.Persona, t.Kind, t.N), t.Value})
+		never = append(never, leaks.Secret{What: fmt.Sprintf("%s's %s token %d", t.Persona, t.Kind, t.N), Value: t.Value})
 	}
 	for _, c := range s.clients {
-		never = append(never, secretValue{"the client secret of " + c.id, c.Secret})
+		never = append(never, leaks.Secret{What: "the client secret of " + c.id, Value: c.Secret})
 	}
 	for _, c := range s.connections {
-		once = append(once, secretValue{"the signing secret of " + c.id, c.secret})
+		once = append(once, leaks.Secret{What: "the signing secret of " + c.id, Value: c.secret})
 	}
 	return never, once, nil
 }
 
 // kept is everything that was written down somewhere: the logs as files and as
 // CloudWatch has them, the rejected queue, and both tables.
-func (s *show) kept(ctx context.Context) ([]place, error) {
-	all := []place{{"the rejected queue", s.reports.bytes()}}
+func (s *show) kept(ctx context.Context) ([]leaks.Place, error) {
+	all := []leaks.Place{{Name: "the rejected queue", Text: s.reports.bytes()}}
 	files, err := filepath.Glob(filepath.Join(s.stack.Folder, "*.log"))
 	if err != nil {
 		return nil, fmt.Errorf("listing the logs: %w", err)
@@ -84,7 +86,7 @@ func (s *show) kept(ctx context.Context) ([]place, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading a log: %w", err)
 		}
-		all = append(all, place{filepath.Base(file), text})
+		all = append(all, leaks.Place{Name: filepath.Base(file), Text: text})
 	}
 	groups, err := s.otherLogs(ctx)
 	if err != nil {
@@ -96,20 +98,20 @@ func (s *show) kept(ctx context.Context) ([]place, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, place{"the table " + table, text})
+		all = append(all, leaks.Place{Name: "the table " + table, Text: text})
 	}
 	return all, nil
 }
 
 // otherLogs reads the log groups that are not the functions', which lie in
 // files: those of the HTTP API.
-func (s *show) otherLogs(ctx context.Context) ([]place, error) {
+func (s *show) otherLogs(ctx context.Context) ([]leaks.Place, error) {
 	logs := cloudwatchlogs.NewFromConfig(s.stack.AWS())
 	groups, err := logs.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{})
 	if err != nil {
 		return nil, fmt.Errorf("listing the log groups: %w", err)
 	}
-	var all []place
+	var all []leaks.Place
 	for _, g := range groups.LogGroups {
 		name := aws.ToString(g.LogGroupName)
 		if slices.Contains(stack.Functions(), stack.Function(filepath.Base(name))) {
@@ -123,7 +125,7 @@ func (s *show) otherLogs(ctx context.Context) ([]place, error) {
 		for _, e := range events.Events {
 			text.WriteString(aws.ToString(e.Message) + "\n")
 		}
-		all = append(all, place{name, text.Bytes()})
+		all = append(all, leaks.Place{Name: name, Text: text.Bytes()})
 	}
 	return all, nil
 }

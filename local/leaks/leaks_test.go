@@ -1,11 +1,8 @@
-package show
+package leaks
 
 import (
-	"bytes"
 	"strings"
 	"testing"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 const (
@@ -15,7 +12,7 @@ const (
 )
 
 func TestLeaks_APlantedTokenIsFound(t *testing.T) {
-	f := newFinder([]secretValue{{"an opaque token", opaque}, {"a JWT", jwtA}, {"another JWT", jwtB}})
+	f := New([]Secret{{"an opaque token", opaque}, {"a JWT", jwtA}, {"another JWT", jwtB}})
 	for _, c := range []struct{ name, text, want string }{
 		{"whole", "token=" + opaque + ";", "an opaque token"},
 		{"alone", opaque, "an opaque token"},
@@ -26,55 +23,36 @@ func TestLeaks_APlantedTokenIsFound(t *testing.T) {
 		{"a payload", strings.Split(jwtB, ".")[1], "another JWT"},
 		{"after much else", strings.Repeat("all is well\n", 10_000) + opaque, "an opaque token"},
 	} {
-		found := f.search(place{"a log", []byte(c.text)})
-		if len(found) != 1 || found[0].what != c.want || found[0].place != "a log" {
+		found := f.Search(Place{"a log", []byte(c.text)})
+		if len(found) != 1 || found[0].What != c.want || found[0].Place != "a log" {
 			t.Errorf("%s: found %v, want %s", c.name, found, c.want)
 		}
 	}
 }
 
 func TestLeaks_WhatIsNoSecretIsNotFound(t *testing.T) {
-	f := newFinder([]secretValue{{"an opaque token", opaque}, {"a JWT", jwtA}, {"another JWT", jwtB}})
+	f := New([]Secret{{"an opaque token", opaque}, {"a JWT", jwtA}, {"another JWT", jwtB}})
 	for _, text := range []string{
 		"", "short", "grant lis-cloudbeds, generation 7", opaque[:10] + "…",
 		strings.Split(jwtA, ".")[0], // every JWT begins like this
 	} {
-		if found := f.search(place{"a log", []byte(text)}); len(found) > 0 {
+		if found := f.Search(Place{"a log", []byte(text)}); len(found) > 0 {
 			t.Errorf("%q: found %v", text, found)
 		}
 	}
 }
 
 func TestLeaks_TheFindingDoesNotTellTheSecret(t *testing.T) {
-	f := newFinder([]secretValue{{"the client secret of generic-group", "gs_" + opaque}})
-	found := f.search(place{"the pages", []byte("gs_" + opaque)})
+	f := New([]Secret{{"the client secret of generic-group", "gs_" + opaque}})
+	found := f.Search(Place{"the pages", []byte("gs_" + opaque)})
 	if len(found) != 1 || strings.Contains(found[0].String(), opaque[:8]) {
 		t.Errorf("found %v", found)
 	}
 }
 
 func TestLeaks_ShortSecretsAreLookedForWhole(t *testing.T) {
-	f := newFinder([]secretValue{{"a short one", "tok-4711"}})
-	if found := f.search(place{"a log", []byte("the token tok-4711 was used")}); len(found) != 1 {
+	f := New([]Secret{{"a short one", "tok-4711"}})
+	if found := f.Search(Place{"a log", []byte("the token tok-4711 was used")}); len(found) != 1 {
 		t.Errorf("found %v", found)
-	}
-}
-
-// The export of a table spells out everything, however deep it lies.
-func TestSpell_ReachesEveryValue(t *testing.T) {
-	deep := &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{
-		"pk": &types.AttributeValueMemberS{Value: "GRANT#lis"},
-		"asides": &types.AttributeValueMemberL{Value: []types.AttributeValue{
-			&types.AttributeValueMemberM{Value: map[string]types.AttributeValue{
-				"sealed": &types.AttributeValueMemberB{Value: []byte(opaque)},
-				"names":  &types.AttributeValueMemberSS{Value: []string{"p", jwtA}},
-			}},
-		}},
-	}}
-	var text bytes.Buffer
-	spell(&text, deep)
-	f := newFinder([]secretValue{{"an opaque token", opaque}, {"a JWT", jwtA}})
-	if found := f.search(place{"a table", text.Bytes()}); len(found) != 2 {
-		t.Errorf("found %v in %q", found, text.String())
 	}
 }
