@@ -1,0 +1,101 @@
+package bucket_test
+
+import (
+	"testing"
+	"time"
+
+	"bellhop/shared/bucket"
+)
+
+// refusal is how a provider refuses our registration with a secret's version.
+func refusal(version string) bucket.ClientRefusal {
+	return bucket.ClientRefusal{Code: "invalid_client", Status: 401, Payload: "00ff", SecretVersion: version}
+}
+
+// Fifty grants that meet a refused registration are one episode and one alert.
+func TestTrouble_OneEpisode(t *testing.T) {
+	var b bucket.Bucket
+	for i := range 50 {
+		b = b.ClientRefused(refusal("v1"), noon.Add(time.Duration(i)*time.Second))
+	}
+	if tr := b.Trouble; tr == nil || tr.Episode != 1 || !tr.Since.Equal(noon) || tr.Code != "invalid_client" || tr.Status != 401 ||
+		tr.Payload != "00ff" || tr.SecretVersion != "v1" || !b.AlertDue.Equal(noon) {
+		t.Errorf("trouble %+v, alert due %v", b.Trouble, b.AlertDue)
+	}
+}
+
+// While it lasts one exchange every three minutes tries, the others wait for
+// what becomes of it, and a code is not kept waiting.
+func TestTrouble_OneTries(t *testing.T) {
+	b := bucket.Bucket{Grants: 50}.ClientRefused(refusal("v1"), noon)
+	ask := func(n string) bucket.Ask { return bucket.Ask{Grant: n, Nonce: n, SecretVersion: "v1"} }
+	_, answer := b.Take(bucket.Rules{}, ask("a"), noon.Add(time.Minute))
+	if answer.Why != bucket.WhyClient || answer.At.Before(noon.Add(3*time.Minute)) || answer.At.After(noon.Add(3*time.Minute+3*time.Second)) {
+		t.Errorf("after a minute: %q until %v", answer.Why, answer.At)
+	}
+	next, answer := b.Take(bucket.Rules{}, ask("a"), noon.Add(3*time.Minute))
+	if !answer.Goes() || !b.Writes(bucket.Rules{}, ask("a")) {
+		t.Fatalf("after three: %q", answer.Why)
+	}
+	if _, own := next.Take(bucket.Rules{}, ask("a"), noon.Add(3*time.Minute)); !own.Goes() {
+		t.Errorf("the same exchange again: %q", own.Why)
+	}
+	if _, other := next.Take(bucket.Rules{}, ask("b"), noon.Add(3*time.Minute)); other.Why != bucket.WhyClient {
+		t.Errorf("a second one goes beside it: %q", other.Why)
+	}
+	code := bucket.Ask{Nonce: "c", Code: true}
+	if _, answer := b.Take(bucket.Rules{}, code, noon.Add(time.Minute)); !answer.Goes() || b.Writes(bucket.Rules{}, code) {
+		t.Errorf("a person waits with the code: %q", answer.Why)
+	}
+}
+
+// A secret that was not refused is tried soon, once; two processes that disagree
+// about which is the new one do not hammer.
+func TestTrouble_AnotherSecretIsTriedSoon(t *testing.T) {
+	b := bucket.Bucket{}.ClientRefused(refusal("v1"), noon)
+	with := func(n, version string) bucket.Ask { return bucket.Ask{Grant: n, Nonce: n, SecretVersion: version} }
+	if _, answer := b.Take(bucket.Rules{}, with("a", "v2"), noon.Add(19*time.Second)); answer.Goes() {
+		t.Error("at once")
+	}
+	tries, versions := 0, []string{"v1", "v2"}
+	for at := time.Duration(0); at < 3*time.Minute; at += time.Second {
+		next, answer := b.Take(bucket.Rules{}, with(at.String(), versions[int(at/time.Second)%2]), noon.Add(at))
+		if answer.Goes() {
+			tries++
+			b = next.ClientRefused(refusal(versions[int(at/time.Second)%2]), noon.Add(at))
+		}
+	}
+	if tries == 0 || tries > 9 {
+		t.Errorf("%d tries in three minutes", tries)
+	}
+}
+
+// It is over with the first answer that does not refuse us, and people hear of
+// it. What comes back before they did is the same episode; later it is another.
+func TestTrouble_Over(t *testing.T) {
+	b := bucket.Bucket{}.ClientRefused(refusal("v1"), noon)
+	b.AlertDue = time.Time{} // told
+	over := b.ClientAccepted(noon.Add(time.Hour))
+	if over.Troubled() || !over.Trouble.Over.Equal(noon.Add(time.Hour)) || !over.AlertDue.Equal(noon.Add(time.Hour)) {
+		t.Fatalf("trouble %+v, alert due %v", over.Trouble, over.AlertDue)
+	}
+	if again := over.ClientAccepted(noon.Add(2 * time.Hour)); !again.Trouble.Over.Equal(noon.Add(time.Hour)) {
+		t.Error("it was over twice")
+	}
+	if _, answer := over.Take(bucket.Rules{}, bucket.Ask{Nonce: "n", SecretVersion: "v1"}, noon.Add(time.Hour)); !answer.Goes() {
+		t.Errorf("still waiting: %s", answer.Why)
+	}
+	back := over.ClientRefused(refusal("v1"), noon.Add(time.Hour+time.Second))
+	if !back.Troubled() || back.Trouble.Episode != 1 || !back.Trouble.Since.Equal(noon) {
+		t.Errorf("before anybody was told: %+v", back.Trouble)
+	}
+	over.AlertDue = time.Time{}
+	over.Trouble.Told = map[string]time.Time{"recovered/slack": noon}
+	later := over.ClientRefused(refusal("v2"), noon.Add(5*time.Hour))
+	if later.Trouble.Episode != 2 || !later.Trouble.Since.Equal(noon.Add(5*time.Hour)) || later.Trouble.Told != nil || later.AlertDue.IsZero() {
+		t.Errorf("later: %+v", later.Trouble)
+	}
+	if quiet := (bucket.Bucket{}).ClientAccepted(noon); quiet.Trouble != nil || !quiet.AlertDue.IsZero() {
+		t.Error("a client that never was in trouble is reported as recovered")
+	}
+}
