@@ -193,8 +193,13 @@ func (s *Grants) Refuse(ctx context.Context, w grant.RefuseWrite) error {
 	c.ifGeneration(w.Generation)
 	c.ifAttempted()
 	c.put("refused", num(w.Generation))
+	if w.Doubted {
+		c.put("doubted", num(w.Generation))
+	} else {
+		c.drop("doubted")
+	}
 	c.drop("attempts.#me")
-	c.end(grant.ReleaseWrite{Me: w.Me, WakeAt: w.WakeAt})
+	c.end(grant.ReleaseWrite{Me: w.Me, WakeAt: w.WakeAt, Held: w.Held})
 	return s.done(ctx, c)
 }
 

@@ -72,6 +72,11 @@ type Grant struct {
 	// invalid_grant while somebody could still come with an answer; 0 for none.
 	// It is not presented again.
 	Refused int64
+	// Doubted is the generation whose refusal was not believed, because too
+	// many grants of the client were refused at once; 0 for none. It says
+	// something only while Refused is the same: then the credential may be
+	// presented once more.
+	Doubted int64
 
 	// Times of the committed pair, absolute. Expires is zero only before the
 	// first commit. RefreshAt is when the next exchange is due (advisory),

@@ -172,12 +172,15 @@ type RollWrite struct {
 // FormerNonce is the key under which a roll keeps the pair of generation g.
 func FormerNonce(g int64) Nonce { return Nonce(fmt.Sprintf("former-%d", g)) }
 
-// RefuseWrite marks a generation as refused.
+// RefuseWrite marks a generation as refused. Doubted says that the refusal
+// itself is not believed yet, Held why for people; both replace what stood there.
 type RefuseWrite struct {
 	ID         ID
 	Me         Nonce
 	Generation int64
 	WakeAt     time.Time
+	Doubted    bool
+	Held       string
 }
 
 // VerdictWrite says that a person is needed, and opens an episode unless one is

@@ -16,6 +16,18 @@ func refuse(b *bench) {
 	})
 	b.refuses(b.now(g.ID), "a copy", func() error { return b.s.Refuse(b.ctx, w) })
 
+	for _, doubted := range []int64{3, 0} { // the latest word about a refusal counts
+		g = b.made(and(leased("me"), func(g *grant.Grant) { g.Doubted, g.Held = 3-doubted, "budget" }))
+		w := grant.RefuseWrite{ID: g.ID, Me: "me", Generation: 3, WakeAt: noon.Add(time.Minute), Doubted: doubted == 3}
+		if w.Doubted {
+			w.Held = "suspected"
+		}
+		b.changes(g, func() error { return b.s.Refuse(b.ctx, w) }, func(g *grant.Grant) {
+			g.Refused, g.Doubted, g.Held, g.Lease, g.WakeAt = 3, doubted, w.Held, nil, w.WakeAt
+			delete(g.Attempts, "me")
+		})
+	}
+
 	g = b.made(and(leased("me"), leased("next")))
 	w.ID = g.ID
 	b.changes(g, func() error { return b.s.Refuse(b.ctx, w) }, func(g *grant.Grant) {

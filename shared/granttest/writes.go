@@ -123,9 +123,13 @@ func (m *Memory) Refuse(ctx context.Context, w grant.RefuseWrite) error {
 		if g.Generation != w.Generation || !attempted(*g, w.Me) {
 			return false
 		}
+		g.Doubted = 0
 		g.Refused = w.Generation
+		if w.Doubted {
+			g.Doubted = w.Generation
+		}
 		delete(g.Attempts, w.Me)
-		end(g, grant.ReleaseWrite{Me: w.Me, WakeAt: w.WakeAt})
+		end(g, grant.ReleaseWrite{Me: w.Me, WakeAt: w.WakeAt, Held: w.Held})
 		return true
 	})
 }
