@@ -6,24 +6,39 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"golang.org/x/sync/errgroup"
 
+	"bellhop/shared/bucket"
 	"bellhop/shared/event"
 	"bellhop/shared/grant"
 	"bellhop/shared/wake"
 )
 
-// Bounds of a batch: grants that are told about side by side, and the time that
+// Bounds of a batch: subjects that are told about side by side, and the time that
 // must be left to begin with another one.
 const (
 	tellsAtOnce = 8
 	tellNeeds   = 12 * time.Second
 )
+
+// subject is whom an alert is about: a grant, or the client whose bucket it is.
+// The zero value is nobody.
+type subject struct {
+	grant  grant.ID
+	bucket string
+}
+
+// attr names the subject in the log.
+func (s subject) attr() slog.Attr {
+	if s.bucket != "" {
+		return slog.String("client", bucket.ClientOf(s.bucket))
+	}
+	return slog.String("grant", string(s.grant))
+}
 
 // Errors of a batch.
 var (
@@ -62,13 +77,13 @@ func (a *alerter) stream(ctx context.Context, raw json.RawMessage) (events.Dynam
 	if err := json.Unmarshal(raw, &e); err != nil {
 		return answer, fmt.Errorf("reading the stream: %w", err)
 	}
-	ids := make([]grant.ID, len(e.Records))
+	about := make([]subject, len(e.Records))
 	for i, r := range e.Records {
-		ids[i] = flagged(r)
+		about[i] = flagged(r)
 	}
-	failed := a.all(ctx, ids)
+	failed := a.all(ctx, about)
 	for i, r := range e.Records {
-		if failed[ids[i]] {
+		if failed[about[i]] {
 			answer.BatchItemFailures = append(answer.BatchItemFailures,
 				events.DynamoDBBatchItemFailure{ItemIdentifier: r.Change.SequenceNumber})
 		}
@@ -76,21 +91,18 @@ func (a *alerter) stream(ctx context.Context, raw json.RawMessage) (events.Dynam
 	return answer, nil
 }
 
-// flagged is the grant of a record that carries a flag; empty for any other.
-// The mapping's filter lets no other through, where it is enforced.
-func flagged(r events.DynamoDBEventRecord) grant.ID {
+// flagged is whom a record with a flag is about; nobody for any other. The
+// mapping's filter lets no other through, where it is enforced.
+func flagged(r events.DynamoDBEventRecord) subject {
 	if _, due := r.Change.NewImage["alert_due"]; !due {
-		return ""
+		return subject{}
 	}
 	pk, ok := r.Change.Keys["pk"]
 	if !ok || pk.DataType() != events.DataTypeString {
-		return ""
+		return subject{}
 	}
-	id, ok := strings.CutPrefix(pk.String(), "GRANT#")
-	if !ok {
-		return ""
-	}
-	return grant.ID(id)
+	m, _ := wake.AlertOf(pk.String())
+	return subject{grant: m.Grant, bucket: m.Bucket}
 }
 
 // queue handles messages of the alerts queue. One that is no alert goes back
@@ -101,39 +113,39 @@ func (a *alerter) queue(ctx context.Context, raw json.RawMessage) (events.SQSEve
 	if err := json.Unmarshal(raw, &e); err != nil {
 		return answer, fmt.Errorf("reading the queue: %w", err)
 	}
-	ids := make([]grant.ID, len(e.Records))
+	about := make([]subject, len(e.Records))
 	for i, r := range e.Records {
 		if m, err := wake.Decode(r.Body); err == nil && m.Kind == wake.Alert {
-			ids[i] = m.Grant
+			about[i] = subject{grant: m.Grant, bucket: m.Bucket}
 		}
 	}
-	failed := a.all(ctx, ids)
+	failed := a.all(ctx, about)
 	for i, r := range e.Records {
-		if ids[i] == "" || failed[ids[i]] {
+		if about[i] == (subject{}) || failed[about[i]] {
 			answer.BatchItemFailures = append(answer.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: r.MessageId})
 		}
 	}
 	return answer, nil
 }
 
-// all tells about each of these grants once, some side by side, and says which
-// are still owed something.
-func (a *alerter) all(ctx context.Context, ids []grant.ID) (failed map[grant.ID]bool) {
-	failed = map[grant.ID]bool{}
+// all tells about each of these once, some side by side, and says which are
+// still owed something.
+func (a *alerter) all(ctx context.Context, about []subject) (failed map[subject]bool) {
+	failed = map[subject]bool{}
 	var mu sync.Mutex // guards failed
 	var group errgroup.Group
 	group.SetLimit(tellsAtOnce)
-	seen := map[grant.ID]bool{"": true}
-	for _, id := range ids {
-		if seen[id] {
+	seen := map[subject]bool{{}: true}
+	for _, s := range about {
+		if seen[s] {
 			continue
 		}
-		seen[id] = true
+		seen[s] = true
 		group.Go(func() error {
-			if err := a.inTime(ctx, id); err != nil {
+			if err := a.inTime(ctx, s); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
-				failed[id] = true
+				failed[s] = true
 			}
 			return nil
 		})
@@ -144,13 +156,13 @@ func (a *alerter) all(ctx context.Context, ids []grant.ID) (failed map[grant.ID]
 
 // inTime tells, unless too little of the run is left. A channel that failed has
 // said so itself; whatever else stands in the way is said here.
-func (a *alerter) inTime(ctx context.Context, id grant.ID) error {
+func (a *alerter) inTime(ctx context.Context, s subject) error {
 	err := errNoTime
 	if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) >= tellNeeds {
-		err = a.tell(ctx, id)
+		err = a.about(ctx, s)
 	}
 	if err != nil && !errors.Is(err, errUntold) {
-		a.log.Error(ctx, event.AlertFailed, slog.String("grant", string(id)),
+		a.log.Error(ctx, event.AlertFailed, s.attr(),
 			slog.Int64("episode", 0), slog.String("channel", "none"), slog.String("error", err.Error()))
 		a.log.Count(event.AlertFailures, 1, "")
 	}

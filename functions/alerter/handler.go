@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"bellhop/shared/alert"
+	"bellhop/shared/bucket"
 	"bellhop/shared/connection"
 	"bellhop/shared/consent"
 	"bellhop/shared/event"
@@ -21,9 +22,11 @@ import (
 // run, shorter than the queue waits before it hands the message to another.
 const claimFor = 35 * time.Second
 
-// alerter tells people what is true about grants, and keeps what it has told.
+// alerter tells people what is true about grants and clients, and keeps what it
+// has told.
 type alerter struct {
 	grants    grants
+	buckets   bucket.Store
 	outbox    alert.Outbox
 	inventory inventory
 	tickets   tickets
@@ -42,6 +45,7 @@ type (
 	}
 	inventory interface {
 		ByGrant(ctx context.Context, id grant.ID) ([]connection.Connection, error)
+		Client(ctx context.Context, id string) (connection.Client, error)
 	}
 	tickets interface {
 		PutTicket(ctx context.Context, t consent.Ticket) error
@@ -54,6 +58,14 @@ type (
 		Waiting(ctx context.Context, connections []connection.Connection) (int, error)
 	}
 )
+
+// about tells whatever is owed about its subject.
+func (a *alerter) about(ctx context.Context, s subject) error {
+	if s.bucket != "" {
+		return a.tellClient(ctx, s.bucket)
+	}
+	return a.tell(ctx, s.grant)
+}
 
 // tell brings what people know about one grant up to what is true now. Called
 // any number of times, in any order, it sends each message once: what is owed
@@ -155,29 +167,43 @@ func (a *alerter) deliver(ctx context.Context, g grant.Grant, e *alert.Episode, 
 func (a *alerter) send(ctx context.Context, c alert.Channel, m alert.Message) error {
 	claim := alert.Claim{
 		Grant: m.Episode.Grant, Number: m.Episode.Number, Kind: m.Kind, Channel: c.Name(),
-		Me: consent.Random().Reveal()[:22], Now: a.now(), Until: a.now().Add(claimFor),
+		Me: claimant(), Now: a.now(), Until: a.now().Add(claimFor),
 	}
 	if err := a.outbox.Claim(ctx, claim); err != nil {
 		return err
 	}
-	attrs := []slog.Attr{
-		slog.String("grant", string(claim.Grant)), slog.Int64("episode", claim.Number),
-		slog.String("channel", claim.Channel), slog.String("kind", string(claim.Kind)),
-	}
 	mark := context.WithoutCancel(ctx)
+	if err := a.hand(ctx, c, m, subject{grant: claim.Grant}, claim.Number); err != nil {
+		return errors.Join(err, a.outbox.Unclaim(mark, claim))
+	}
+	return a.outbox.Delivered(mark, claim)
+}
+
+// claimant is a fresh name for a claim.
+func claimant() string { return consent.Random().Reveal()[:22] }
+
+// hand gives one message to its channel and says how that went. errUntold when
+// the channel did not take it.
+func (a *alerter) hand(ctx context.Context, c alert.Channel, m alert.Message, s subject, episode int64) error {
+	attrs := []slog.Attr{
+		s.attr(), slog.Int64("episode", episode), slog.String("channel", c.Name()), slog.String("kind", string(m.Kind)),
+	}
 	if err := c.Send(ctx, m); err != nil {
 		a.log.Error(ctx, event.AlertFailed, append(attrs, slog.String("error", err.Error()))...)
 		a.log.Count(event.AlertFailures, 1, "")
-		return errors.Join(errUntold, a.outbox.Unclaim(mark, claim))
+		return errUntold
 	}
 	a.log.Info(ctx, event.AlertSent, append(attrs, slog.Int64("delay_ms", a.now().Sub(since(m)).Milliseconds()))...)
-	return a.outbox.Delivered(mark, claim)
+	return nil
 }
 
 // since is when the news of a message happened.
 func since(m alert.Message) time.Time {
-	if m.Kind == alert.Recovered {
+	switch {
+	case m.Kind == alert.Recovered:
 		return m.Ended
+	case m.Client != nil:
+		return m.Client.Trouble.Since
 	}
 	return m.Episode.Since
 }

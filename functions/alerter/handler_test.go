@@ -12,6 +12,7 @@ import (
 
 	"bellhop/shared/alert"
 	"bellhop/shared/alerttest"
+	"bellhop/shared/buckettest"
 	"bellhop/shared/connection"
 	"bellhop/shared/consent"
 	"bellhop/shared/consenttest"
@@ -47,6 +48,7 @@ type office struct {
 	grants  *granttest.Memory
 	outbox  *alerttest.Memory
 	tickets *consenttest.Memory
+	table   *buckettest.Memory
 	cells   *cells
 	slack   *alerttest.Channel
 	webhook *alerttest.Channel
@@ -57,6 +59,7 @@ type office struct {
 func newOffice(t *testing.T) *office {
 	o := &office{
 		t: t, grants: granttest.NewMemory(), outbox: &alerttest.Memory{}, tickets: &consenttest.Memory{},
+		table: &buckettest.Memory{},
 		cells: &cells{n: 7}, slack: &alerttest.Channel{Called: "slack"}, webhook: &alerttest.Channel{Called: "webhook"},
 		clock: time.UnixMilli(1_763_712_000_000),
 	}
@@ -67,7 +70,7 @@ func newOffice(t *testing.T) *office {
 		Generation: 4, Account: "4711",
 	}))
 	o.alerter = &alerter{
-		grants: o.grants, outbox: o.outbox, inventory: inventory, tickets: o.tickets,
+		grants: o.grants, buckets: o.table, outbox: o.outbox, inventory: inventory, tickets: o.tickets,
 		vault: vault.New(seal.NewSource(keySet{}, nil), nil), backlog: o.cells,
 		channels:  func(context.Context) ([]alert.Channel, error) { return []alert.Channel{o.slack, o.webhook}, nil },
 		log:       event.New(&o.log, slog.LevelInfo, "test"),

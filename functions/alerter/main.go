@@ -54,6 +54,7 @@ func wire(getenv func(string) string) (*alerter, error) {
 	reader := secretsmanager.NewReader(secretsmanager.ReaderConfig{API: secrets})
 	return &alerter{
 		grants: dynamo.NewGrants(tables, c.GrantsTable), outbox: dynamo.NewOutbox(tables, c.GrantsTable),
+		buckets:   dynamo.NewBuckets(tables, c.GrantsTable),
 		inventory: dynamo.NewInventory(tables, c.GrantsTable), tickets: dynamo.NewTickets(tables, c.GrantsTable),
 		vault: vault.New(keys, nil), backlog: alert.Backlog{Ledger: dynamo.NewRates(tables, c.RatesTable), Now: time.Now},
 		channels: channelsOf(reader, c.Targets), log: event.New(os.Stdout, c.LogLevel, c.Stack), now: time.Now,

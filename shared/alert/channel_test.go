@@ -63,7 +63,10 @@ func TestWebhook_SignedAsTheStandardHasIt(t *testing.T) {
 	if id := got.header.Get("webhook-id"); id != "grant-1.3.opened" {
 		t.Errorf("webhook-id %q: a repetition could not be told", id)
 	}
-	var e Event
+	var e struct {
+		Type string    `json:"type"`
+		Data GrantData `json:"data"`
+	}
 	if err := json.Unmarshal(got.body, &e); err != nil || e.Type != "grant.attention_required" || e.Data.Reconnect != m.Link.Reveal() {
 		t.Errorf("event %+v, %v", e, err)
 	}

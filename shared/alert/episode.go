@@ -1,7 +1,8 @@
 // Package alert tells people that a connection needs them, and when it no
 // longer does: one message when an episode opens, one when it is over, to every
 // channel that is configured, each exactly as often as the channel will have
-// it.
+// it. A provider that refuses our registration is told about once for the
+// client, not once for each of its grants.
 //
 // It is the reading end of an outbox. A verdict's own write flags the TOKEN
 // item (alert_due), so no verdict can be without its alert; the table's stream

@@ -11,7 +11,8 @@ import (
 )
 
 // Message is what one channel is told, in data. The channels put it into words
-// and blocks of their own.
+// and blocks of their own. It is about a grant's episode, unless Client or
+// Forecast is set: then about that.
 type Message struct {
 	// ID is the same for every channel and retry, so that a receiver can tell
 	// a repetition.
@@ -30,6 +31,12 @@ type Message struct {
 	// Link is the reconnect link, for Opened; empty when no owner can consent.
 	// It opens the grant to whoever has it, so it is printed by channels alone.
 	Link secret.Text
+	// Client is what happened to our registration. Such a message has no
+	// episode of a grant, no connections and no link.
+	Client *Registration
+	// Forecast is what will happen to the grant. Such a message has no episode
+	// but for the grant's id.
+	Forecast *Forecast
 }
 
 // Uncounted stands for a number of waiting cells that is not known.
@@ -78,6 +85,10 @@ func (m Message) Remedy() string {
 func (m Message) Title() string {
 	who := m.Who()
 	switch {
+	case m.Client != nil:
+		return m.Client.title(m)
+	case m.Forecast != nil:
+		return m.Forecast.title(m)
 	case m.Kind == Recovered:
 		return fmt.Sprintf("%s is connected to %s again", who, m.Provider)
 	case m.Episode.Health == grant.ScopeUpdateRequired:

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"bellhop/shared/bucket"
 	"bellhop/shared/connection"
 	"bellhop/shared/grant"
 	"bellhop/shared/secret"
@@ -52,7 +54,40 @@ func messages() map[string]Message {
 			Owner: connection.Owner{Name: "Head Office", Contact: "it@example.com"},
 		})
 	}
-	return map[string]Message{"opened": opened, "recovered": recovered, "scopes": scopes, "chain": chain}
+	all := map[string]Message{"opened": opened, "recovered": recovered, "scopes": scopes, "chain": chain}
+	maps.Copy(all, clientMessages())
+	maps.Copy(all, forecasts())
+	return all
+}
+
+// refused is a message about a registration, with everything in it.
+func refused() Message {
+	t := bucket.Trouble{
+		Episode: 3, Since: noon, Code: "invalid_client", Status: 401, Payload: "00112233445566ff", SecretVersion: "7c9e6679-7425-40de",
+	}
+	return Message{
+		ID: ClientMessageID("main", 3, Opened), Kind: Opened, At: noon.Add(2 * time.Second), Provider: "Cloudbeds",
+		Client: &Registration{Client: "main", Trouble: t, Grants: 1200},
+	}
+}
+
+func clientMessages() map[string]Message {
+	bare := refused()
+	bare.Client = &Registration{Client: "main", Trouble: bucket.Trouble{Episode: 3, Since: noon, Status: 401}, Grants: Uncounted}
+	over := refused()
+	over.ID, over.Kind = ClientMessageID("main", 3, Recovered), Recovered
+	over.Ended, over.At = noon.Add(40*time.Minute), noon.Add(40*time.Minute+time.Second)
+	return map[string]Message{"client-opened": refused(), "client-bare": bare, "client-recovered": over}
+}
+
+func forecasts() map[string]Message {
+	m := lisbon()
+	f := Forecast{Dies: noon.Add(6*24*time.Hour + 23*time.Hour), Days: 7}
+	m.ID, m.Kind, m.Forecast, m.Waiting = ForecastID("grant-1", f), Expiring, &f, Uncounted
+	m.Episode, m.Link = Episode{Grant: "grant-1"}, secret.Text{}
+	linked := m
+	linked.Link = lisbon().Link
+	return map[string]Message{"expiring": m, "expiring-linked": linked}
 }
 
 // golden compares a value, as indented JSON, with a file of testdata.

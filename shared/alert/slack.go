@@ -106,6 +106,12 @@ type fact struct{ name, value string }
 // facts lists what a message says beside its title; at most ten, which is what
 // a section of Slack holds.
 func (m Message) facts() []fact {
+	switch {
+	case m.Client != nil:
+		return m.Client.facts(m)
+	case m.Forecast != nil:
+		return m.Forecast.facts(m)
+	}
 	facts := []fact{
 		{"Property", hotels(m.Connections)},
 		{"Provider", m.Provider},
@@ -128,6 +134,12 @@ func (m Message) facts() []fact {
 
 // reasons lists what takes a sentence.
 func (m Message) reasons() []fact {
+	switch {
+	case m.Client != nil:
+		return m.Client.reasons()
+	case m.Forecast != nil:
+		return m.Forecast.reasons(m)
+	}
 	return []fact{{"Why", Why(m.Episode.Reason)}, {"What to do", m.Remedy()}, {"Meanwhile", Meanwhile(m.Episode.Health)}}
 }
 
@@ -137,8 +149,9 @@ func (m Message) plainFacts() string {
 	for _, f := range m.facts() {
 		lines = append(lines, escaped(f.name+": "+strings.ReplaceAll(f.value, "\n", ", ")))
 	}
-	if m.Kind == Opened {
-		lines = append(lines, escaped(Why(m.Episode.Reason)), escaped(m.Remedy()))
+	if m.Kind != Recovered {
+		reasons := m.reasons() // why, and what to do: what happens meanwhile is for those who read on
+		lines = append(lines, escaped(reasons[0].value), escaped(reasons[1].value))
 	}
 	return strings.Join(lines, "\n")
 }

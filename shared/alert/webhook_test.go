@@ -15,7 +15,7 @@ func TestEvent_IsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(b)
-	for _, v := range []any{Event{}, EventData{}, EventConnection{}} {
+	for _, v := range []any{Event{}, GrantData{}, EventConnection{}, ClientData{}, ForecastData{}} {
 		kind := reflect.TypeOf(v)
 		for i := range kind.NumField() {
 			name, _, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ",")

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"time"
 )
 
@@ -69,6 +70,16 @@ const (
 // OfClient names the bucket of a client: budgets, lane, suspects and trouble are
 // always there, holds where the provider's profile says "client".
 func OfClient(client string) string { return "client/" + client }
+
+// ClientOf is the client whose own bucket has that name; empty for the name of
+// another kind of bucket.
+func ClientOf(name string) string {
+	client, ok := strings.CutPrefix(name, "client/")
+	if !ok {
+		return ""
+	}
+	return client
+}
 
 // OfAccount names the bucket of one account of a client at the provider, for
 // holds where the profile says "account".

@@ -1,6 +1,9 @@
 package bucket
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Trouble is an episode in which the provider refused our registration: the
 // client, not its grants. There is one at a time, and one alert for it.
@@ -20,8 +23,31 @@ type Trouble struct {
 	// whether it is over, NextTry when there may be another.
 	Tried   string
 	NextTry time.Time
-	// Told says which channel has been told what, and when: the alerter's own.
+	// Told is the alerter's own: "opened/slack" and "recovered/slack" say when
+	// that channel was told so, anything else that it is just being told.
 	Told map[string]time.Time
+}
+
+// toldOver reports whether anybody has heard that the episode is over, or may
+// be hearing it now.
+func (t Trouble) toldOver() bool {
+	for what := range t.Told {
+		if !strings.HasPrefix(what, "opened/") {
+			return true
+		}
+	}
+	return false
+}
+
+// WithTold returns the bucket with what was told about its trouble, which it
+// must have. An empty told is none.
+func (b Bucket) WithTold(told map[string]time.Time) Bucket {
+	t := *b.Trouble
+	if t.Told = told; len(told) == 0 {
+		t.Told = nil
+	}
+	b.Trouble = &t
+	return b
 }
 
 // How far apart exchanges are tried while our registration is refused. Nobody is
@@ -73,7 +99,7 @@ type ClientRefusal struct {
 }
 
 // ClientRefused notes that our registration was refused. The first refusal opens an
-// episode and owes an alert. One that comes before people were told that the
+// episode and owes an alert. One that comes before anybody was told that the
 // last is over goes on with that: they need not hear of either.
 func (b Bucket) ClientRefused(r ClientRefusal, now time.Time) Bucket {
 	var t Trouble
@@ -81,7 +107,7 @@ func (b Bucket) ClientRefused(r ClientRefusal, now time.Time) Bucket {
 		t = *b.Trouble
 	}
 	if !b.Troubled() {
-		if b.Trouble == nil || b.AlertDue.IsZero() {
+		if b.Trouble == nil || b.AlertDue.IsZero() || t.toldOver() {
 			t = Trouble{Episode: t.Episode + 1, Since: now}
 		}
 		t.Over = time.Time{}

@@ -34,11 +34,12 @@ const (
 const version = 1
 
 // Message is one wake. Which fields it has depends on its kind: Grant for
-// grants and alerts, Connection for the others, Job for a job, Hops for a grant
-// or a lane, Generation and Client for a grant.
+// grants, Grant or Bucket for alerts, Connection for the others, Job for a job,
+// Hops for a grant or a lane, Generation and Client for a grant.
 type Message struct {
 	Kind       Kind
 	Grant      grant.ID
+	Bucket     string // names a bucket.Bucket
 	Connection connection.ID
 	Job        string
 	At         time.Time // the second that it stands for; an alert has none
@@ -60,6 +61,7 @@ type wire struct {
 	V          int           `json:"v"`
 	Wake       Kind          `json:"wake"`
 	Grant      grant.ID      `json:"grant,omitempty"`
+	Bucket     string        `json:"bucket,omitempty"`
 	Connection connection.ID `json:"connection,omitempty"`
 	Job        string        `json:"job,omitempty"`
 	At         int64         `json:"at,omitempty"`
@@ -71,7 +73,7 @@ type wire struct {
 // Encode writes a wake as the body of a queue message.
 func Encode(m Message) string {
 	w := wire{
-		V: version, Wake: m.Kind, Grant: m.Grant, Connection: m.Connection, Job: m.Job, Hops: m.Hops,
+		V: version, Wake: m.Kind, Grant: m.Grant, Bucket: m.Bucket, Connection: m.Connection, Job: m.Job, Hops: m.Hops,
 		Generation: m.Generation, Client: m.Client,
 	}
 	if !m.At.IsZero() {
@@ -104,7 +106,7 @@ func Decode(body string) (Message, error) {
 		return Message{}, fmt.Errorf("wake has version %d, this release knows %d", w.V, version)
 	}
 	m := Message{
-		Kind: w.Wake, Grant: w.Grant, Connection: w.Connection, Job: w.Job, Hops: w.Hops,
+		Kind: w.Wake, Grant: w.Grant, Bucket: w.Bucket, Connection: w.Connection, Job: w.Job, Hops: w.Hops,
 		Generation: w.Generation, Client: w.Client,
 	}
 	if w.At != 0 {
@@ -120,7 +122,7 @@ func (m Message) check() error {
 		Lane:     m.Grant == "" && m.Connection != "" && m.Job == "" && !m.At.IsZero(),
 		Job:      m.Grant == "" && m.Connection != "" && m.Job != "" && !m.At.IsZero(),
 		Readback: m.Grant == "" && m.Connection != "" && m.Job == "" && !m.At.IsZero(),
-		Alert:    m.Grant != "" && m.Connection == "" && m.Job == "",
+		Alert:    (m.Grant != "") != (m.Bucket != "") && m.Connection == "" && m.Job == "",
 	}
 	fit, known := fits[m.Kind]
 	seen := m.Generation != 0 || m.Client != "" // what the sender saw of a grant
@@ -128,7 +130,7 @@ func (m Message) check() error {
 	case !known:
 		return fmt.Errorf("wake of unknown kind %q", m.Kind)
 	case !fit || m.Hops < 0 || m.Hops > 0 && m.Kind != Lane && m.Kind != Grant,
-		seen && m.Kind != Grant, m.Generation < 0:
+		m.Bucket != "" && m.Kind != Alert, seen && m.Kind != Grant, m.Generation < 0:
 		return fmt.Errorf("wake of kind %q has the wrong fields", m.Kind)
 	}
 	return nil

@@ -18,6 +18,7 @@ func TestEncode_Formats(t *testing.T) {
 		`{"v":1,"wake":"job","connection":"c","job":"a#b","at":1774785600000}`:                        {Kind: Job, Connection: "c", Job: "a#b", At: noon},
 		`{"v":1,"wake":"readback","connection":"c","at":1774785600000}`:                               {Kind: Readback, Connection: "c", At: noon},
 		`{"v":1,"wake":"alert","grant":"lisbon-1"}`:                                                   {Kind: Alert, Grant: "lisbon-1"},
+		`{"v":1,"wake":"alert","bucket":"client/main"}`:                                               {Kind: Alert, Bucket: "client/main"},
 	} {
 		if got := Encode(m); got != want {
 			t.Errorf("encoded %s, want %s", got, want)
@@ -47,6 +48,9 @@ func TestDecode_Refuses(t *testing.T) {
 		`{"v":1,"wake":"lane","connection":"c","at":1,"generation":2}`,    // a lane has none
 		`{"v":1,"wake":"grant","grant":"g","at":1,"generation":-1}`,       // before the first
 		`{"v":1,"wake":"lane","connection":"c","at":"1"}`,                 // not a number
+		`{"v":1,"wake":"alert"}`,                                          // about nothing
+		`{"v":1,"wake":"alert","grant":"g","bucket":"client/main"}`,       // about two
+		`{"v":1,"wake":"grant","grant":"g","bucket":"b","at":1}`,          // no grant is woken for a bucket
 	} {
 		if m, err := Decode(body); err == nil || errors.Is(err, ErrNotWake) {
 			t.Errorf("%s: %+v, %v; want it refused as a bad wake", body, m, err)

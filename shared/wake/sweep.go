@@ -121,14 +121,26 @@ func (t Tick) ForRates(d Due) (Send, bool) {
 	return Send{Message: m, Group: id, Delay: delayDown(d.At.Sub(t.Now) + time.Second - 1)}, true
 }
 
-// ForAlert decides the message of one entry of the alert index; false for
-// none.
+// ForAlert decides the message of one entry of the alert index: a grant's, or
+// that of a bucket whose client is in trouble; false for none.
 func (t Tick) ForAlert(d Due) (Send, bool) {
-	id, found := strings.CutPrefix(d.PK, "GRANT#")
+	m, found := AlertOf(d.PK)
 	if !found || !t.Calls(d.At.Add(AlertsAfter)) {
 		return Send{}, false
 	}
-	return Send{Message: Message{Kind: Alert, Grant: grant.ID(id)}}, true
+	return Send{Message: m}, true
+}
+
+// AlertOf is the alert about an item of the grants table, by its partition key;
+// false for an item that no alert is about.
+func AlertOf(pk string) (Message, bool) {
+	if id, found := strings.CutPrefix(pk, "GRANT#"); found && id != "" {
+		return Message{Kind: Alert, Grant: grant.ID(id)}, true
+	}
+	if name, found := strings.CutPrefix(pk, "BUCKET#"); found && name != "" {
+		return Message{Kind: Alert, Bucket: name}, true
+	}
+	return Message{}, false
 }
 
 // GrantOf is the grant of an entry of the grants table's wake index.

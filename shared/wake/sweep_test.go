@@ -151,7 +151,13 @@ func TestForAlert_LeavesTheStreamItsTime(t *testing.T) {
 			t.Errorf("alert due %v ago: sent %v", overdue, !want)
 		}
 	}
-	if _, ok := minute(0).ForAlert(Due{PK: "CONN#c", At: noon.Add(-2 * time.Minute)}); ok {
-		t.Error("an alert about no grant")
+	for pk, want := range map[string]string{
+		"GRANT#g": `{"v":1,"wake":"alert","grant":"g"}`, "BUCKET#client/main": `{"v":1,"wake":"alert","bucket":"client/main"}`,
+		"CONN#c": "", "GRANT#": "", "BUCKET#": "",
+	} {
+		send, ok := minute(0).ForAlert(Due{PK: pk, At: noon.Add(-2 * time.Minute)})
+		if ok != (want != "") || ok && Encode(send.Message) != want {
+			t.Errorf("%s: sent %v, %+v", pk, ok, send)
+		}
 	}
 }
