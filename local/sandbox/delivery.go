@@ -42,6 +42,12 @@ func (s *Server) decline(c *call) {
 		c.refuse(http.StatusOK, "", "Something went wrong, please try again.")
 	case FaultInvalidGrant:
 		oauthError(http.StatusBadRequest, "invalid_grant")
+	case FaultAnswer:
+		for name, value := range c.fault.Header {
+			c.answer.header.Set(name, value)
+		}
+		c.answer.WriteHeader(c.fault.Status)
+		c.answer.body.WriteString(c.fault.Body)
 	case FaultInvalidClient:
 		oauthError(http.StatusUnauthorized, "invalid_client")
 	}

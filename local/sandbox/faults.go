@@ -26,6 +26,7 @@ const (
 	FaultMalformed     = "malformed"      // acts; half of the body, as if it were whole
 	FaultInvalidGrant  = "invalid_grant"  // does not act; a token endpoint's 400
 	FaultInvalidClient = "invalid_client" // does not act; a token endpoint's 401
+	FaultAnswer        = "answer"         // does not act; answers with Status, Header and Body
 	FaultJobFailed     = "job_failed"     // acts; the job ends failed and no cell changes
 )
 
@@ -33,7 +34,7 @@ const (
 // says so itself.
 var passive = []string{
 	FaultThrottled, FaultUnavailable, FaultError, FaultResetBefore,
-	FaultSuccessFalse, FaultInvalidGrant, FaultInvalidClient,
+	FaultSuccessFalse, FaultInvalidGrant, FaultInvalidClient, FaultAnswer,
 }
 
 // Fault is a rule: which requests it meets, how often, and what happens to
@@ -63,6 +64,10 @@ type Fault struct {
 	RetryAfterDate bool  `json:"retry_after_date,omitempty"`
 	// Acts belongs to FaultHang.
 	Acts bool `json:"acts,omitempty"`
+	// Status, Header and Body are all that FaultAnswer says.
+	Status int               `json:"status,omitempty"`
+	Header map[string]string `json:"header,omitempty"`
+	Body   string            `json:"body,omitempty"`
 	// Seen and Fired count the requests selected and met.
 	Seen  int `json:"seen"`
 	Fired int `json:"fired"`
@@ -77,6 +82,9 @@ func (f *Fault) check() error {
 	}
 	if slices.Contains(timed, f.Kind) && f.Millis <= 0 {
 		problems = append(problems, fmt.Errorf("%s needs ms above zero", f.Kind))
+	}
+	if (f.Kind == FaultAnswer) != (f.Status != 0) || f.Status != 0 && (f.Status < 200 || f.Status > 599) {
+		problems = append(problems, fmt.Errorf("answer, and nothing else, needs a status from 200 to 599, not %d", f.Status))
 	}
 	if f.Persona != "" {
 		problems = append(problems, f.Persona.check())

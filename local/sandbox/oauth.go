@@ -40,6 +40,7 @@ func (s *Server) newCloudbedsProvider() *provider {
 	return s.newProvider(Cloudbeds, nil,
 		compose.OAuth2AuthorizeExplicitFactory,
 		compose.OAuth2RefreshTokenGrantFactory,
+		compose.OAuth2TokenIntrospectionFactory,
 		compose.OAuth2TokenRevocationFactory,
 		compose.OAuth2PKCEFactory) // after the explicit grant, whose code it binds
 }

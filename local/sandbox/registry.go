@@ -36,6 +36,8 @@ type Client struct {
 	// DefaultProperty is preselected on the consent page when the request
 	// carries no login_hint; empty means the first one by id.
 	DefaultProperty string `json:"default_property,omitempty"`
+	// Dialect is how the client's own token endpoint is spoken; nil for none.
+	Dialect *Dialect `json:"dialect,omitempty"`
 }
 
 // Property is a hotel at one provider.
@@ -116,6 +118,9 @@ func (s *Server) addClient(c Client) error {
 	}
 	if c.Persona == Cloudbeds && len(c.RedirectURIs) == 0 {
 		return fmt.Errorf("client %q: a cloudbeds client needs a redirect URI", c.ID)
+	}
+	if err := c.Dialect.check(); err != nil {
+		return fmt.Errorf("client %q: %w", c.ID, err)
 	}
 	s.clients[c.Persona][c.ID] = &c
 	return nil

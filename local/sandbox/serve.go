@@ -36,6 +36,10 @@ type call struct {
 	answer   *answer
 	presents []*Presentation
 	underWay *Token // the refresh token that this request presents
+	method   string // as it came, before a dialect was put into the RFC's words
+
+	dialect   *Dialect // of the registration that the address names; nil for none
+	misspoken error    // what is wrong with the request in that dialect
 }
 
 // routes maps every path to its endpoint. What is not listed is answered 404,
@@ -47,10 +51,11 @@ func (s *Server) routes() *http.ServeMux {
 	}
 	for _, p := range []Persona{Generic, Cloudbeds} {
 		serve("/"+string(p)+"/", endpoint{persona: p, name: "unknown", act: (*Server).notFound})
+		serve("/"+string(p)+"/dialects/{client}/token", endpoint{p, "token", (*Server).spokenToken, tokenProperty})
+		serve("POST /"+string(p)+"/oauth/introspect", endpoint{p, "introspect", (*Server).introspect, tokenProperty})
 		serve("POST /"+string(p)+"/oauth/revoke", endpoint{p, "revoke", (*Server).revoke, tokenProperty})
 	}
 	serve("POST /generic/oauth/token", endpoint{Generic, "token", (*Server).token, tokenProperty})
-	serve("POST /generic/oauth/introspect", endpoint{Generic, "introspect", (*Server).introspect, tokenProperty})
 	serve("POST /generic/v2/rates/batch", endpoint{Generic, "batch", (*Server).batch, batchProperty})
 	serve("GET /generic/v2/jobs/{id}", endpoint{Generic, "job", (*Server).genericJob, jobProperty})
 	serve("GET /generic/v2/rates", endpoint{Generic, "rates", (*Server).genericRates, queryProperty})
@@ -69,8 +74,9 @@ func (s *Server) routes() *http.ServeMux {
 // serve takes a request through its stages: received and in the books, met by
 // a fault or not, acted on, answered, closed in the books.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
-	c := &call{server: s, endpoint: e, r: r, answer: newAnswer()}
+	c := &call{server: s, endpoint: e, r: r, method: r.Method, answer: newAnswer()}
 	tooLarge := c.read(w)
+	s.interpret(c)
 	s.open(c)
 	s.before(c)
 	switch {
@@ -98,7 +104,7 @@ func (s *Server) open(c *call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.record = &Request{
-		Persona: c.endpoint.persona, Endpoint: c.endpoint.name, Method: c.r.Method, Path: c.r.URL.Path,
+		Persona: c.endpoint.persona, Endpoint: c.endpoint.name, Method: c.method, Path: c.r.URL.Path,
 		IdempotencyKey: c.r.Header.Get("Idempotency-Key"), ReceivedAt: s.now().UnixMilli(),
 	}
 	s.books.open(c.record)

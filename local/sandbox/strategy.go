@@ -52,7 +52,7 @@ func (y *strategy) GenerateAccessToken(ctx context.Context, r fosite.Requester) 
 	}
 	expires := issued.Add(time.Duration(y.store.switches().AccessTokenLifetime) * time.Millisecond)
 	r.GetSession().SetExpiresAt(fosite.AccessToken, expires)
-	if y.signer == nil {
+	if y.signer == nil || y.opaqueFor(r.GetClient().GetID()) {
 		return y.minted(y.opaque.GenerateAccessToken(ctx, r))
 	}
 	return y.minted(y.signer.Generate(ctx, jwt.MapClaims{
@@ -60,6 +60,12 @@ func (y *strategy) GenerateAccessToken(ctx context.Context, r fosite.Requester) 
 		"client_id": r.GetClient().GetID(), "scope": strings.Join(r.GetGrantedScopes(), " "),
 		"iat": issued.Unix(), "exp": expires.Unix(), "jti": rand.Text(),
 	}, &jwt.Headers{Extra: map[string]any{"typ": "at+jwt"}})) // RFC 9068, section 2.1
+}
+
+// opaqueFor reports whether a client's access tokens say nothing of themselves.
+func (y *strategy) opaqueFor(id string) bool {
+	c := y.store.server.clients[y.store.persona][id]
+	return c != nil && c.Dialect != nil && c.Dialect.Opaque
 }
 
 // GenerateRefreshToken implements oauth2.RefreshTokenStrategy.
