@@ -13,6 +13,11 @@ func (g gate) Retry(ctx context.Context, w grant.RetryWrite) error {
 	return g.write("Retry", func() error { return g.table.Retry(ctx, w) })
 }
 
+func (g gate) Revoke(ctx context.Context, w grant.RevokeWrite) error {
+	ctx = context.WithoutCancel(ctx)
+	return g.write("Revoke", func() error { return g.table.Revoke(ctx, w) })
+}
+
 func (g gate) SetHome(ctx context.Context, id grant.ID, home string) error {
 	ctx = context.WithoutCancel(ctx)
 	return g.write("SetHome", func() error { return g.table.SetHome(ctx, id, home) })

@@ -34,7 +34,7 @@ func grantItem(g grant.Grant) item {
 	if g.Inline != nil {
 		m["pair"] = sealedValue(*g.Inline)
 	}
-	if p := g.Placement; p.Home != "" || p.Epoch != 0 || p.Writes != 0 || len(p.Retired) > 0 {
+	if p := g.Placement; p.Epoch != 0 || p.Writes != 0 || len(p.Retired) > 0 {
 		m["placement"] = placementValue(g.Placement)
 	}
 	if g.Scopes != nil {
@@ -202,7 +202,6 @@ func asidesOf(m item) map[grant.Nonce]grant.Aside {
 
 func placementValue(p grant.Placement) types.AttributeValue {
 	m := item{"epoch": num(p.Epoch), "writes": num(int64(p.Writes))}
-	putStr(m, "home", p.Home)
 	if !p.Since.IsZero() {
 		m["since"] = ms(p.Since)
 	}
@@ -217,7 +216,7 @@ func placementValue(p grant.Placement) types.AttributeValue {
 
 func placementOf(m item) grant.Placement {
 	return grant.Placement{
-		Home: getStr(m, "home"), Epoch: getNum(m, "epoch"), Writes: int(getNum(m, "writes")),
+		Epoch: getNum(m, "epoch"), Writes: int(getNum(m, "writes")),
 		Since: getTime(m, "since"), Put: getTime(m, "put"), Retired: getList(m, "retired"),
 	}
 }

@@ -28,10 +28,27 @@ func (s *Grants) Retry(ctx context.Context, w grant.RetryWrite) error {
 	c.ifGeneration(w.Generation)
 	c.ifNotHeld(w.At, grant.Skew)
 	c.value(":never", str(string(grant.NeverConnected)))
-	c.when("attribute_exists(reauth) and reauth <> :never")
+	c.value(":gone", str(string(grant.RevokedByUs)))
+	c.when("attribute_exists(reauth) and reauth <> :never and reauth <> :gone")
 	c.drop("reauth", "refused", "failures", "held")
 	c.wake(w.At)
 	c.alert(w.At)
+	return s.done(ctx, c)
+}
+
+// Revoke implements [grant.Store].
+func (s *Grants) Revoke(ctx context.Context, w grant.RevokeWrite) error {
+	c := newChange("Revoke", w.ID)
+	c.mine(w.Me)
+	c.ifGeneration(w.Generation)
+	c.ifOwner()
+	c.ifOnly(w.Asides)
+	c.put("generation", num(w.Generation+1))
+	c.put("reauth", str(string(grant.RevokedByUs)))
+	for _, left := range []string{"holder", "attempts", "asides"} {
+		c.put(left, mapOf(item{}))
+	}
+	c.drop("pair", "pair_ref", "refresh_expires", "deadline", "refused", "failures", "wake_at", "wake_shard", "held")
 	return s.done(ctx, c)
 }
 

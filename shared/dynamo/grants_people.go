@@ -21,19 +21,24 @@ func (s *Grants) Verdict(ctx context.Context, w grant.VerdictWrite) error {
 	c.mine(w.Me)
 	c.ifGeneration(w.Generation)
 	c.ifOwner()
-	c.value(":asides", num(int64(len(w.Unreadable))))
-	c.when("size(asides) = :asides")
-	for i, n := range w.Unreadable {
-		label := fmt.Sprintf("raw%d", i)
-		c.nonce(label, n)
-		c.when("attribute_exists(asides.#" + label + ")")
-	}
+	c.ifOnly(w.Unreadable)
 	c.find(w.Health, w.Reason, w.Missing)
 	if !w.Same {
 		c.open(w.At)
 	}
 	c.drop("attempts.#me", "holder.#me", "deadline", "wake_at", "wake_shard", "held")
 	return s.done(ctx, c)
+}
+
+// ifOnly is "exactly these asides are there".
+func (c *change) ifOnly(these []grant.Nonce) {
+	c.value(":asides", num(int64(len(these))))
+	c.when("size(asides) = :asides")
+	for i, n := range these {
+		label := fmt.Sprintf("aside%d", i)
+		c.nonce(label, n)
+		c.when("attribute_exists(asides.#" + label + ")")
+	}
 }
 
 // Judge implements [grant.Store].

@@ -126,7 +126,7 @@ func TestGrants_ReadsAFormerRelease(t *testing.T) {
 		t.Fatal(err)
 	}
 	granttest.Same(t, got, g)
-	if got.TokenURL != "" || got.Asks != nil || got.Held != "" || !got.RefreshExpires.IsZero() || got.Foretold != (grant.Foretold{}) || got.Placement.Home != "" {
+	if got.TokenURL != "" || got.Asks != nil || got.Held != "" || !got.RefreshExpires.IsZero() || got.Foretold != (grant.Foretold{}) {
 		t.Errorf("an item of a former release says %+v", got)
 	}
 }
@@ -207,6 +207,7 @@ func everyWrite(t *testing.T, s *Grants) {
 		s.Consent(t.Context(), grant.ConsentWrite{ID: "g", Times: times, Missing: []string{"s"}, Ticket: "t", Episode: 1, At: now}),
 		s.SetEnabled(t.Context(), "g", true, now),
 		s.Retry(t.Context(), grant.RetryWrite{ID: "g", At: now}),
+		s.Revoke(t.Context(), grant.RevokeWrite{ID: "g", Me: "me", Asides: n}),
 		s.SetHome(t.Context(), "g", grant.HomeSealed),
 		s.Foretell(t.Context(), grant.ForetellWrite{ID: "g", Foretold: grant.Foretold{Dies: now, Days: 7}}),
 		s.Remove(t.Context(), grant.RemoveWrite{ID: "g", At: now}),

@@ -136,6 +136,7 @@ const (
 	Expired        Reason = "expired"         // the refresh token's own life is over
 	TokenRejected  Reason = "token_rejected"  // fresh access tokens of two generations were refused
 	ScopeMissing   Reason = "scope_missing"   // insufficient_scope, or a narrower grant than asked
+	RevokedByUs    Reason = "revoked_by_us"   // no alert: a person had us revoke it; its pair is gone
 	PairMissing    Reason = "pair_missing"    // the pair is not at its home any more, and its token has run out
 )
 
@@ -160,6 +161,7 @@ const (
 	KindRefresh Kind = "refresh"
 	KindClient  Kind = "client_credentials"
 	KindCode    Kind = "code"
+	KindRevoke  Kind = "revoke" // presents tokens for the last time, to nobody's gain
 )
 
 // Attempt is the written intent to present a credential. It stays until we know
@@ -215,7 +217,6 @@ type Sealed struct {
 // Placement is a home's bookkeeping. The zero value is a grant that never
 // moved.
 type Placement struct {
-	Home    string    // whose bookkeeping this is; empty for Secrets Manager's
 	Epoch   int64     // of the home: which secret is written now
 	Writes  int       // versions written to it, as far as we know
 	Since   time.Time // when the secret of this epoch was first written

@@ -65,6 +65,10 @@ type Store interface {
 	// because it was found to be the provider's error: the credential of that
 	// generation is presented once more, now.
 	Retry(ctx context.Context, w RetryWrite) error
+	// Revoke records that every token of the grant was revoked at its provider
+	// by our own act: pair, asides and attempts are dropped, and a new consent
+	// is needed.
+	Revoke(ctx context.Context, w RevokeWrite) error
 	// SetHome says where pairs are to live from the next commit on. It has no
 	// condition; the committed pair stays where it is.
 	SetHome(ctx context.Context, id ID, home string) error
@@ -253,8 +257,17 @@ type ConsentWrite struct {
 	At      time.Time
 }
 
+// RevokeWrite is refused unless generation and lease are mine and the asides
+// are those of my snapshot: nothing came that was not revoked.
+type RevokeWrite struct {
+	ID         ID
+	Me         Nonce
+	Generation int64
+	Asides     []Nonce // revoked with the pair
+}
+
 // RetryWrite is refused when the generation has moved, no person is needed, the
-// grant was never connected, or a lease is live.
+// grant was never connected or its pair was revoked by us, or a lease is live.
 type RetryWrite struct {
 	ID         ID
 	Generation int64     // whose credential is presented once more

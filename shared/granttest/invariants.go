@@ -47,7 +47,7 @@ func (c *checks) by(methods ...string) bool { return slices.Contains(methods, c.
 
 // state is what is true of an item after any write.
 func (c *checks) state(g grant.Grant) {
-	if g.Generation > 0 {
+	if g.Generation > 0 && g.Reason != grant.RevokedByUs {
 		c.hold((g.Inline != nil) != (g.Ref != ""), "pair of generation %d is in both forms or none", g.Generation)
 		c.hold(!g.Expires.IsZero(), "a committed pair has no expiry")
 	}
@@ -64,8 +64,8 @@ func (c *checks) state(g grant.Grant) {
 // step is what a write may change.
 func (c *checks) step(before, after grant.Grant) {
 	moved := after.Generation - before.Generation
-	c.hold(moved == 0 || moved == 1 && c.by("Commit", "Roll", "Consent"), "generation went from %d to %d", before.Generation, after.Generation)
-	c.hold(moved == 1 || !c.by("Commit", "Roll", "Consent"), "a pair was committed under an old generation")
+	c.hold(moved == 0 || moved == 1 && c.by("Commit", "Roll", "Consent", "Revoke"), "generation went from %d to %d", before.Generation, after.Generation)
+	c.hold(moved == 1 || !c.by("Commit", "Roll", "Consent", "Revoke"), "a pair was committed under an old generation")
 	c.hold(after.Epoch == before.Epoch || c.by("Consent"), "epoch went from %d to %d", before.Epoch, after.Epoch)
 	c.hold(after.Enabled == before.Enabled || c.by("SetEnabled"), "a person's switch was turned by the machine")
 	c.hold(moved == 1 || c.by("Settle") || reflect.DeepEqual(before.Inline, after.Inline) && before.Ref == after.Ref,
@@ -79,7 +79,7 @@ func (c *checks) health(before, after grant.Grant) {
 		return
 	}
 	if after.Health == grant.ReauthorizationRequired {
-		c.hold(c.by("Verdict", "Judge"), "the owner was asked for nothing")
+		c.hold(c.by("Verdict", "Judge", "Revoke"), "the owner was asked for nothing")
 	}
 	if before.Health == grant.ReauthorizationRequired {
 		c.hold(c.by("Commit", "Roll", "Consent", "Retry"), "a verdict vanished")
@@ -88,8 +88,8 @@ func (c *checks) health(before, after grant.Grant) {
 
 // open is about attempts and asides: who may end which.
 func (c *checks) open(before, after grant.Grant) {
-	if c.by("Consent") {
-		return // a new epoch: what was open is worth nothing
+	if c.by("Consent", "Revoke") {
+		return // a new epoch, or the end of this one: what was open is worth nothing
 	}
 	var ended []grant.Nonce
 	for n := range maps.Keys(before.Attempts) {

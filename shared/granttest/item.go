@@ -64,6 +64,16 @@ func attempted(g grant.Grant, me grant.Nonce) bool {
 	return ok
 }
 
+// only reports whether exactly these asides are there.
+func only(asides map[grant.Nonce]grant.Aside, these []grant.Nonce) bool {
+	for _, n := range these {
+		if _, ok := asides[n]; !ok {
+			return false
+		}
+	}
+	return len(asides) == len(these)
+}
+
 // end ends my lease where it is mine, and sets the wake and the failures.
 func end(g *grant.Grant, w grant.ReleaseWrite) {
 	if owns(*g, w.Me) {

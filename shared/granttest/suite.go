@@ -30,7 +30,7 @@ func StoreSuite(t *testing.T, open func(t *testing.T) grant.Store) {
 		"CommitOfOne": commitWithoutLease, "KeepAside": keepAside, "Roll": roll, "RollReread": rollReread, "Refuse": refuse,
 		"Verdict": verdict, "VerdictScope": verdictScope, "Judge": judge, "Hasten": hasten, "Settle": settle,
 		"Consent": consentStory, "ConsentTicket": consentTicket, "SetEnabled": setEnabled,
-		"Retry": retry, "SetHome": setHome, "Foretell": foretell, "Remove": remove,
+		"Retry": retry, "Revoke": revoke, "SetHome": setHome, "Foretell": foretell, "Remove": remove,
 	} {
 		t.Run(name, func(t *testing.T) {
 			story(&bench{T: t, ctx: t.Context(), s: open(t)})
@@ -147,7 +147,7 @@ func (b *bench) now(id grant.ID) grant.Grant {
 
 func create(b *bench) {
 	g := b.made(and(leased("me"), func(g *grant.Grant) {
-		g.Placement = grant.Placement{Home: grant.HomeSecrets, Epoch: 2, Writes: 17, Since: noon, Retired: []string{"old-1", "old-2"}}
+		g.Placement = grant.Placement{Epoch: 2, Writes: 17, Since: noon, Retired: []string{"old-1", "old-2"}}
 		g.Refused, g.Doubted, g.Episode, g.EpisodeSince, g.AlertDue, g.CommittedBy = 3, 3, 2, noon, noon.Add(time.Second), "x"
 		g.Health, g.Reason, g.Missing = grant.ReauthorizationRequired, grant.NeverConnected, []string{"rates:write"}
 		g.TokenURL, g.Asks, g.Held = "https://hotel-7.example/token", []string{"rates:read", "rates:write"}, "budget"

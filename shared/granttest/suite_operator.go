@@ -46,6 +46,7 @@ func retry(b *bench) {
 	for why, edit := range map[string]func(*grant.Grant){
 		"nobody is needed":                           func(*grant.Grant) {},
 		"there is no credential to try":              and(dead, func(g *grant.Grant) { g.Reason = grant.NeverConnected }),
+		"there is none any more":                     and(dead, func(g *grant.Grant) { g.Reason = grant.RevokedByUs }),
 		"the verdict is about another generation":    and(dead, func(g *grant.Grant) { g.Generation = 4 }),
 		"somebody rolls an answer forward just now":  and(dead, leased("holder")),
 		"a missing scope is no verdict on the token": and(short, func(g *grant.Grant) { g.Health, g.Reason = grant.ScopeUpdateRequired, grant.ScopeMissing }),
@@ -55,12 +56,45 @@ func retry(b *bench) {
 	}
 }
 
+func revoke(b *bench) {
+	write := func(g grant.Grant) grant.RevokeWrite {
+		return grant.RevokeWrite{ID: g.ID, Me: "me", Generation: 3, Asides: []grant.Nonce{"aside-1", "aside-2"}}
+	}
+	off := func(g *grant.Grant) { g.Enabled = false }
+	busy := func(g *grant.Grant) {
+		g.Refused, g.Held, g.RefreshExpires, g.Missing = 3, "budget", noon.Add(time.Hour), []string{"rates:write"}
+		g.Health, g.Reason = grant.ScopeUpdateRequired, grant.ScopeMissing
+	}
+	g := b.made(and(leased("me"), off, busy))
+	b.changes(g, func() error { return b.s.Revoke(b.ctx, write(g)) }, func(g *grant.Grant) {
+		g.Generation, g.Inline, g.RefreshExpires = 4, nil, time.Time{}
+		g.Health, g.Reason, g.Refused, g.Failures, g.Held = grant.ReauthorizationRequired, grant.RevokedByUs, 0, 0, ""
+		g.Lease, g.WakeAt = nil, time.Time{}
+		clear(g.Attempts) // whoever comes with an answer has no ticket any more
+		clear(g.Asides)
+	})
+	b.refuses(b.now(g.ID), "a copy", func() error { return b.s.Revoke(b.ctx, write(g)) })
+	w := commitWrite(g)
+	w.Me = "other"
+	b.refuses(b.now(g.ID), "a commit that comes too late", func() error { return b.s.Commit(b.ctx, w) })
+
+	for why, edit := range map[string]func(*grant.Grant){
+		"the generation has moved":       and(leased("me"), func(g *grant.Grant) { g.Generation = 4 }),
+		"another holds the lease":        and(leased("me"), leased("next")),
+		"an answer came meanwhile":       and(leased("me"), func(g *grant.Grant) { g.Asides["late"] = Kept(3) }),
+		"another aside than those there": and(leased("me"), func(g *grant.Grant) { delete(g.Asides, "aside-1"); g.Asides["x"] = Kept(1) }),
+	} {
+		g := b.made(edit)
+		b.refuses(g, why, func() error { return b.s.Revoke(b.ctx, write(g)) })
+	}
+}
+
 func setHome(b *bench) {
 	g := b.made(and(leased("holder"), func(g *grant.Grant) {
-		g.Inline, g.Ref, g.Placement = nil, "1/v3", grant.Placement{Home: grant.HomeSecrets, Epoch: 1, Writes: 3, Since: noon}
+		g.Inline, g.Ref, g.Placement = nil, "1/v3", grant.Placement{Epoch: 1, Writes: 3, Since: noon}
 	}))
 	b.changes(g, func() error { return b.s.SetHome(b.ctx, g.ID, grant.HomeSealed) }, func(g *grant.Grant) {
-		g.Home = grant.HomeSealed // the pair is where it was, and its placement says so
+		g.Home = grant.HomeSealed // the pair is where it was
 	})
 }
 

@@ -21,12 +21,31 @@ func (m *Memory) SetEnabled(ctx context.Context, id grant.ID, enabled bool, wake
 // Retry implements [grant.Store].
 func (m *Memory) Retry(ctx context.Context, w grant.RetryWrite) error {
 	return m.change(ctx, "Retry", w.ID, func(g *grant.Grant) bool {
-		if g.Generation != w.Generation || g.Health != grant.ReauthorizationRequired || g.Reason == grant.NeverConnected || held(*g, w.At, grant.Skew) {
+		if g.Generation != w.Generation || g.Health != grant.ReauthorizationRequired || !presentable(g.Reason) || held(*g, w.At, grant.Skew) {
 			return false
 		}
 		g.Refused, g.Failures, g.Held, g.WakeAt = 0, 0, "", w.At
 		cure(g)
 		alert(g, w.At)
+		return true
+	})
+}
+
+// presentable reports whether a dead grant has a credential to try once more.
+func presentable(r grant.Reason) bool { return r != grant.NeverConnected && r != grant.RevokedByUs }
+
+// Revoke implements [grant.Store].
+func (m *Memory) Revoke(ctx context.Context, w grant.RevokeWrite) error {
+	return m.change(ctx, "Revoke", w.ID, func(g *grant.Grant) bool {
+		if g.Generation != w.Generation || !owns(*g, w.Me) || !only(g.Asides, w.Asides) {
+			return false
+		}
+		g.Generation++
+		g.Inline, g.Ref, g.RefreshExpires = nil, "", time.Time{}
+		g.Health, g.Reason, g.Refused, g.Failures = grant.ReauthorizationRequired, grant.RevokedByUs, 0, 0
+		g.Lease, g.WakeAt, g.Held = nil, time.Time{}, ""
+		clear(g.Attempts)
+		clear(g.Asides)
 		return true
 	})
 }

@@ -69,14 +69,16 @@ type secrets interface {
 	Forget(client string)
 }
 
-// Config is what a cycle works with. Every field is needed, but Log, whose zero
-// value writes nothing.
+// Config is what a cycle works with. Every field is needed, but Revoker, and
+// Log, whose zero value writes nothing.
 type Config struct {
 	Store    grant.Store
 	Vault    safe
 	Exchange exchanger
 	Registry registry
 	Secrets  secrets
+	// Revoker is for [Cycle.Revoke] alone; nil where nobody revokes.
+	Revoker revoker
 	// Profile finds a provider's profile by its name.
 	Profile func(name string) (profile.Profile, error)
 	Log     *event.Log

@@ -1,0 +1,256 @@
+package refresh
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"bellhop/shared/connection"
+	"bellhop/shared/grant"
+	"bellhop/shared/granttest"
+	"bellhop/shared/oauth"
+	"bellhop/shared/profile"
+)
+
+// ending is a provider's revocation endpoint. answer, when set, is asked before
+// each request, by its number.
+type ending struct {
+	revoked []string
+	asked   int
+	answer  func(n int, r oauth.Revocation) error
+}
+
+func (e *ending) Revoke(_ context.Context, _ profile.Token, r oauth.Revocation) error {
+	e.asked++
+	if e.answer != nil {
+		if err := e.answer(e.asked, r); err != nil {
+			return err
+		}
+	}
+	e.revoked = append(e.revoked, r.Token.Reveal())
+	return nil
+}
+
+// revocable gives the step's provider a revocation endpoint.
+func (s *step) revocable() *ending {
+	e := &ending{}
+	s.Revoker = e
+	s.Registry = withEndpoint{"https://provider.example/revoke"}
+	return e
+}
+
+type withEndpoint struct{ url string }
+
+func (w withEndpoint) Client(context.Context, string) (connection.Client, error) {
+	return connection.Client{ClientID: "bellhop", Endpoints: profile.Endpoints{Revoke: w.url}}, nil
+}
+
+// gone holds the step's grant to a revocation that is done.
+func (s *step) gone() {
+	s.Helper()
+	g := s.now()
+	if g.Reason != grant.RevokedByUs || g.Generation != 2 || g.Inline != nil || g.Ref != "" || len(g.Attempts)+len(g.Asides) > 0 || !g.WakeAt.IsZero() {
+		s.Errorf("after its revocation: %s, generation %d, attempts %v, asides %v, wake %v", g.Reason, g.Generation, g.Attempts, g.KnownAsides(), g.WakeAt)
+	}
+	if _, err := s.Lease(s.Context(), Wake{Grant: "g"}); !errors.Is(err, ErrNotNow) {
+		s.Errorf("a revoked grant is leased: %v", err)
+	}
+}
+
+// A grant that a person has switched off, with an answer kept aside: the kept
+// one goes first, and of each pair the refresh token.
+func TestRevoke_EveryTokenThatWeHold(t *testing.T) {
+	on(t, func(s *step) {
+		e := s.revocable()
+		r := s.leases()
+		r.pair = pair(7)
+		r.sealed, _ = r.c.Vault.Seal("g", 1, r.pair)
+		if _, err := r.KeepAside(s.Context(), nil); err != nil {
+			s.Fatal(err)
+		}
+		if err := s.store.SetEnabled(s.Context(), "g", false, time.Time{}); err != nil {
+			s.Fatal(err)
+		}
+		done, err := s.Revoke(s.Context(), "g")
+		if err != nil || done.Tokens != 4 || !done.AccessUntil.IsZero() {
+			s.Errorf("revoked %+v, %v", done, err)
+		}
+		if want := []string{"refresh-7", "access-7", "refresh-0", "access-0"}; !slices.Equal(e.revoked, want) {
+			s.Errorf("revoked %v, want %v", e.revoked, want)
+		}
+		s.gone()
+		if done, err := s.Revoke(s.Context(), "g"); err != nil || done.Tokens != 0 || e.asked != 4 {
+			s.Errorf("a second time: %+v, %v, %d requests", done, err, e.asked)
+		}
+	})
+}
+
+func TestRevoke_SettledPair(t *testing.T) {
+	on(t, func(s *step) {
+		e := s.revocable()
+		g := s.now()
+		p := pair(0)
+		ref, at, err := s.home.Settle(s.Context(), g, p)
+		if err == nil {
+			err = s.store.Settle(s.Context(), grant.SettleWrite{ID: "g", Generation: 1, Ref: ref, Placement: at})
+		}
+		if err != nil {
+			s.Fatal(err)
+		}
+		if _, err := s.Revoke(s.Context(), "g"); err != nil || len(e.revoked) != 2 {
+			s.Errorf("revoked %v, %v", e.revoked, err)
+		}
+		s.gone()
+	})
+}
+
+// A provider that ends refresh tokens only: the access token runs out, and the
+// caller says until when.
+func TestRevoke_AccessTokensRunOut(t *testing.T) {
+	on(t, func(s *step) {
+		e := s.revocable()
+		e.answer = func(_ int, r oauth.Revocation) error {
+			if r.Hint == "access_token" {
+				return &oauth.StatusError{Act: "revoking", Status: 400}
+			}
+			return nil
+		}
+		done, err := s.Revoke(s.Context(), "g")
+		if err != nil || done.Tokens != 1 || !done.AccessUntil.After(time.Now()) {
+			s.Errorf("revoked %+v, %v", done, err)
+		}
+		s.gone()
+	})
+}
+
+// Nobody knows whether the provider heard us: that is said, the grant goes on,
+// and the next try brings it to its end. Killed between the revocation and its
+// record, it is the same.
+func TestRevoke_Repeatable(t *testing.T) {
+	for name, fault := range map[string]func(*step, *ending){
+		"no answer to the refresh token": func(_ *step, e *ending) { e.answer = nthAnswer(1) },
+		"no answer to the access token":  func(_ *step, e *ending) { e.answer = nthAnswer(2) },
+		"the record never lands":         func(s *step, _ *ending) { s.failing("Revoke", tries, granttest.NotLanded) },
+		"the lease's answer is lost":     func(s *step, _ *ending) { s.failing("Lease", tries, granttest.NotLanded) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(s *step) {
+				e := s.revocable()
+				fault(s, e)
+				if _, err := s.Revoke(s.Context(), "g"); err == nil {
+					s.Error("said to be done")
+				}
+				if g := s.now(); g.Reason != "" || g.Inline == nil || g.Generation != 1 {
+					s.Errorf("said to be done in the table: %+v", g)
+				}
+				s.store.Fault = nil
+				time.Sleep(grant.LeaseFor + 15*time.Second) // a killed holder's attempt is old by then
+				if _, err := s.Revoke(s.Context(), "g"); err != nil {
+					s.Errorf("again: %v", err)
+				}
+				s.gone()
+			})
+		})
+	}
+}
+
+func nthAnswer(lost int) func(int, oauth.Revocation) error {
+	return func(n int, _ oauth.Revocation) error {
+		if n == lost {
+			return oauth.ErrNoAnswer
+		}
+		return nil
+	}
+}
+
+// The record landed and its answer was lost: the copy's refusal says so.
+func TestRevoke_RecordsAnswerLost(t *testing.T) {
+	on(t, func(s *step) {
+		s.revocable()
+		s.failing("Revoke", 1, granttest.Landed)
+		if _, err := s.Revoke(s.Context(), "g"); err != nil {
+			s.Errorf("revoked: %v", err)
+		}
+		s.gone()
+	})
+}
+
+// Somebody is at work, or may come with an answer still: it is left to him.
+func TestRevoke_Busy(t *testing.T) {
+	for name, work := range map[string]func(*step){
+		"a lease is live": func(s *step) { s.leases() },
+		"a holder may still come with an answer": func(s *step) {
+			if _, err := s.leases().Release(s.Context(), time.Now()); err != nil {
+				s.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(s *step) {
+				e := s.revocable()
+				work(s)
+				before := s.now()
+				if _, err := s.Revoke(s.Context(), "g"); !errors.Is(err, ErrBusy) || e.asked != 0 {
+					s.Errorf("revoked: %v, %d requests", err, e.asked)
+				}
+				granttest.Same(s.T, s.now(), before)
+				time.Sleep(30 * time.Second)
+				if _, err := s.Revoke(s.Context(), "g"); err != nil {
+					s.Errorf("half a minute later: %v", err)
+				}
+				s.gone()
+			})
+		})
+	}
+}
+
+// A pair that was won while the tokens were being revoked is not said to be.
+func TestRevoke_AnAnswerCameMeanwhile(t *testing.T) {
+	on(t, func(s *step) {
+		e := s.revocable()
+		slow := s.leases()
+		time.Sleep(30 * time.Second)
+		e.answer = func(n int, _ oauth.Revocation) error {
+			if n == 1 { // a holder that everybody believed dead
+				slow.snapshot.Lease.Deadline = time.Now().Add(time.Minute)
+				if err := slow.Commit(s.Context(), pair(8)); err != nil {
+					s.Error(err)
+				}
+			}
+			return nil
+		}
+		if _, err := s.Revoke(s.Context(), "g"); !errors.Is(err, ErrBusy) {
+			s.Errorf("revoked: %v", err)
+		}
+		if g := s.now(); g.Generation != 2 || g.Inline == nil || g.Reason != "" {
+			s.Errorf("the late pair is gone: %+v", g)
+		}
+		e.answer = nil
+		if _, err := s.Revoke(s.Context(), "g"); err != nil || !slices.Contains(e.revoked, "refresh-8") {
+			s.Errorf("again: %v, revoked %v", err, e.revoked)
+		}
+	})
+}
+
+func TestRevoke_NothingToRevoke(t *testing.T) {
+	on(t, func(s *step) {
+		s.revocable()
+		s.Registry = withEndpoint{}
+		if _, err := s.Revoke(s.Context(), "g"); !errors.Is(err, ErrNoRevocation) || len(s.now().Attempts) != 0 {
+			s.Errorf("without an endpoint: %v", err)
+		}
+		if _, err := s.Revoke(s.Context(), "nobody"); !errors.Is(err, grant.ErrNotFound) {
+			s.Errorf("nobody's: %v", err)
+		}
+		if err := s.store.Create(s.Context(), grant.Grant{
+			ID: "new", Client: "c", Home: grant.HomeSealed, Enabled: true, Health: grant.ReauthorizationRequired, Reason: grant.NeverConnected,
+		}); err != nil {
+			s.Fatal(err)
+		}
+		if done, err := s.Revoke(s.Context(), "new"); err != nil || done != (Revoked{}) {
+			s.Errorf("never connected: %+v, %v", done, err)
+		}
+	})
+}
