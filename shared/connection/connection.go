@@ -97,6 +97,13 @@ type Inventory interface {
 	ByGrant(ctx context.Context, id grant.ID) ([]Connection, error)
 	// All calls yield for each connection until it returns false.
 	All(ctx context.Context, yield func(Connection) bool) error
+	// Remove deletes a connection with all that finds it, in one transaction.
+	// ErrUnknown when there is none of that id.
+	Remove(ctx context.Context, c Connection) error
+	// Reseal writes the sealed secrets of is, and nothing else of it, if they
+	// are still those of was. The same twice is one success; ErrMoved when they
+	// are others by now, ErrUnknown when the connection is gone.
+	Reseal(ctx context.Context, was, is Connection) error
 	AddClient(ctx context.Context, c Client) error
 	Client(ctx context.Context, id string) (Client, error)
 	Clients(ctx context.Context) ([]Client, error)
@@ -108,4 +115,5 @@ var (
 	ErrExists        = errors.New("connection exists already")
 	ErrUnknownClient = errors.New("no such client")
 	ErrClientExists  = errors.New("client exists already")
+	ErrMoved         = errors.New("connection has changed meanwhile")
 )

@@ -46,9 +46,7 @@ func NewInventory(api API, table string) *Inventory { return &Inventory{api: api
 
 // Add implements [connection.Inventory].
 func (s *Inventory) Add(ctx context.Context, c connection.Connection) error {
-	name := "CONN#" + string(c.ID)
-	err := s.putNew(ctx, connectionItem(c),
-		key("PROP#"+c.Property, name), key("GRANT#"+string(c.Grant), name), key("ALL#CONN", name))
+	err := s.putNew(ctx, connectionItem(c), indexes(c)...)
 	if errors.Is(err, errTaken) {
 		return connection.ErrExists
 	}
@@ -185,12 +183,18 @@ func (s *Inventory) putNew(ctx context.Context, main item, indexes ...item) erro
 		writes = append(writes, types.TransactWriteItem{Put: &types.Put{TableName: &s.table, Item: i}})
 	}
 	_, err := s.api.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
-	var cancelled *types.TransactionCanceledException
-	if errors.As(err, &cancelled) && len(cancelled.CancellationReasons) > 0 &&
-		aws.ToString(cancelled.CancellationReasons[0].Code) == "ConditionalCheckFailed" {
+	if mainRefused(err) {
 		return errTaken
 	}
 	return err
+}
+
+// mainRefused reports whether a transaction's first item, the main one, was not
+// as its condition wants it.
+func mainRefused(err error) bool {
+	var cancelled *types.TransactionCanceledException
+	return errors.As(err, &cancelled) && len(cancelled.CancellationReasons) > 0 &&
+		aws.ToString(cancelled.CancellationReasons[0].Code) == "ConditionalCheckFailed"
 }
 
 // read returns one item, nil when there is none. It refuses an item of a

@@ -82,7 +82,7 @@ func clientItem(c connection.Client) item {
 		"id": c.ID, "provider": c.Provider, "client_id": c.ClientID, "redirect_uri": c.RedirectURI,
 		"endpoint_token": c.Endpoints.Token, "endpoint_authorize": c.Endpoints.Authorize,
 		"endpoint_revoke": c.Endpoints.Revoke, "endpoint_userinfo": c.Endpoints.UserInfo,
-		"endpoint_api": c.Endpoints.API,
+		"endpoint_introspect": c.Endpoints.Introspect, "endpoint_api": c.Endpoints.API,
 	} {
 		putStr(m, k, v)
 	}
@@ -104,7 +104,7 @@ func clientOf(m item) connection.Client {
 		Endpoints: profile.Endpoints{
 			Token: getStr(m, "endpoint_token"), Authorize: getStr(m, "endpoint_authorize"),
 			Revoke: getStr(m, "endpoint_revoke"), UserInfo: getStr(m, "endpoint_userinfo"),
-			API: getStr(m, "endpoint_api"),
+			Introspect: getStr(m, "endpoint_introspect"), API: getStr(m, "endpoint_api"),
 		},
 		Created: getTime(m, "created"),
 	}
@@ -126,14 +126,17 @@ func putStr(m item, k, v string) {
 
 // putSealed sets a list of sealed values, unless there is none.
 func putSealed(m item, k string, sealed []grant.Sealed) {
-	if len(sealed) == 0 {
-		return
+	if len(sealed) > 0 {
+		m[k] = sealedList(sealed)
 	}
+}
+
+func sealedList(sealed []grant.Sealed) types.AttributeValue {
 	l := make([]types.AttributeValue, len(sealed))
 	for i, s := range sealed {
 		l[i] = mapOf(sealedBytes(s))
 	}
-	m[k] = &types.AttributeValueMemberL{Value: l}
+	return &types.AttributeValueMemberL{Value: l}
 }
 
 func sealedAt(m item, k string) []grant.Sealed {

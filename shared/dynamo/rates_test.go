@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"bellhop/shared/connection"
 	"bellhop/shared/ledger"
 	"bellhop/shared/ledgertest"
 	"bellhop/shared/wake"
@@ -97,6 +98,35 @@ func (s scripted) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput
 
 func (s scripted) TransactWriteItems(_ context.Context, in *dynamodb.TransactWriteItemsInput, _ ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
 	return nil, s.transact(in)
+}
+
+// TestRates_ForgetLeavesNothing: what is removed has no lane that would be woken
+// for ever, and nobody else loses anything.
+func TestRates_ForgetLeavesNothing(t *testing.T) {
+	api, table := realTable(t)
+	s := NewRates(api, table)
+	now := time.Now()
+	for _, id := range []connection.ID{"lisbon-1", "lisbon-10"} {
+		if _, err := s.Bump(t.Context(), id, nil, now); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 30 {
+			set(t, api, table, ratesPK(id), fmt.Sprintf("PAGE#%d", i), item{"v": num(1)})
+		}
+	}
+	for range 2 { // what was interrupted is run again
+		if err := s.Forget(t.Context(), "lisbon-1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id, want := range map[connection.ID]int{"lisbon-1": 0, "lisbon-10": 31} {
+		out, err := api.Query(t.Context(), &dynamodb.QueryInput{
+			TableName: &table, KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: item{":pk": str(ratesPK(id))},
+		})
+		if err != nil || len(out.Items) != want {
+			t.Errorf("%d items of %s, %v; want %d", len(out.Items), id, err, want)
+		}
+	}
 }
 
 // TestRates_AConflictWithATransactionIsTriedAgain: a bump that meets a running

@@ -105,6 +105,43 @@ func (m *Memory) which(method string, fits func(connection.Connection) bool) ([]
 	return found, nil
 }
 
+// Remove implements [connection.Inventory].
+func (m *Memory) Remove(_ context.Context, c connection.Connection) error {
+	if err := m.fault("Remove"); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.connections[c.ID]; !ok {
+		return connection.ErrUnknown
+	}
+	delete(m.connections, c.ID)
+	return nil
+}
+
+// Reseal implements [connection.Inventory].
+func (m *Memory) Reseal(_ context.Context, was, is connection.Connection) error {
+	if err := m.fault("Reseal"); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, ok := m.connections[was.ID]
+	if !ok {
+		return connection.ErrUnknown
+	}
+	if c.SameSeals(is) {
+		return nil
+	}
+	if !c.SameSeals(was) {
+		return connection.ErrMoved
+	}
+	is = copied(is)
+	c.Signing, c.WebhookSecret = is.Signing, is.WebhookSecret
+	m.connections[was.ID] = c
+	return nil
+}
+
 // AddClient implements [connection.Inventory].
 func (m *Memory) AddClient(_ context.Context, c connection.Client) error {
 	if err := m.fault("AddClient"); err != nil {

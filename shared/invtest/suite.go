@@ -24,6 +24,8 @@ func Suite(t *testing.T, fresh func(t *testing.T) connection.Inventory) {
 		"AllCanBeLeftEarly":         allCanBeLeftEarly,
 		"PrefixesAreNotConfused":    prefixesAreNotConfused,
 		"ClientsAreListed":          clientsAreListed,
+		"RemovedIsFoundNowhere":     removedIsFoundNowhere,
+		"ResealedAndNothingElse":    resealedAndNothingElse,
 	} {
 		t.Run(name, func(t *testing.T) { story(t, fresh(t)) })
 	}
@@ -50,7 +52,7 @@ func Registration() connection.Client {
 		ID: "main", Provider: "cloudbeds", ClientID: "live_1", RedirectURI: "https://connect.example.com/oauth/callback",
 		Endpoints: profile.Endpoints{
 			Token: "http://127.0.0.1:1/t", Authorize: "http://127.0.0.1:1/a", Revoke: "http://127.0.0.1:1/r",
-			UserInfo: "http://127.0.0.1:1/u", API: "http://127.0.0.1:1/api",
+			Introspect: "http://127.0.0.1:1/i", UserInfo: "http://127.0.0.1:1/u", API: "http://127.0.0.1:1/api",
 		},
 		Rotation: &profile.Rotation{Policy: "grace", Grace: profile.Seconds(30 * time.Second)},
 		Created:  time.UnixMilli(1_700_000_000_456),
@@ -168,6 +170,64 @@ func clientsAreListed(t *testing.T, s connection.Inventory) {
 	l, err := s.Clients(t.Context())
 	if err != nil || len(l) != 2 || l[0].ID != "a" || l[1].ID != "b" {
 		t.Errorf("Clients = %+v, %v; want a and b", l, err)
+	}
+}
+
+func removedIsFoundNowhere(t *testing.T, s connection.Inventory) {
+	c := Lisbon()
+	other := c
+	other.ID = "lisbon-2"
+	add(t, s, c)
+	add(t, s, other)
+	if err := s.Remove(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Connection(t.Context(), c.ID); !errors.Is(err, connection.ErrUnknown) {
+		t.Errorf("Connection: %v, want ErrUnknown", err)
+	}
+	found, err := s.Of(t.Context(), c.Property)
+	expect(t, "Of", found, err, "lisbon-2")
+	found, err = s.ByGrant(t.Context(), c.Grant)
+	expect(t, "ByGrant", found, err, "lisbon-2")
+	var all []connection.Connection
+	err = s.All(t.Context(), func(c connection.Connection) bool { all = append(all, c); return true })
+	expect(t, "All", all, err, "lisbon-2")
+	if err := s.Remove(t.Context(), c); !errors.Is(err, connection.ErrUnknown) {
+		t.Errorf("removed twice: %v, want ErrUnknown", err)
+	}
+	add(t, s, c) // the id is free again
+}
+
+func resealedAndNothingElse(t *testing.T, s connection.Inventory) {
+	was := Lisbon()
+	add(t, s, was)
+	is := was
+	is.Signing = []grant.Sealed{{Key: "k2", Data: []byte{5}}}
+	is.Hotel, is.Mappings = "another", nil
+	if err := s.Reseal(t.Context(), was, is); err != nil {
+		t.Fatal(err)
+	}
+	want := was
+	want.Signing = is.Signing
+	if got, err := s.Connection(t.Context(), was.ID); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("resealed as\n %+v, %v; want\n %+v", got, err, want)
+	}
+	if err := s.Reseal(t.Context(), was, is); err != nil {
+		t.Errorf("the same again: %v", err)
+	}
+	third := is
+	third.Signing = []grant.Sealed{{Key: "k3", Data: []byte{6}}}
+	if err := s.Reseal(t.Context(), was, third); !errors.Is(err, connection.ErrMoved) {
+		t.Errorf("over other secrets: %v, want ErrMoved", err)
+	}
+	bare := connection.Connection{ID: "porto-1", Property: "OPO", Grant: "g"}
+	add(t, s, bare)
+	if err := s.Reseal(t.Context(), bare, is); err != nil {
+		t.Errorf("of one that had none: %v", err)
+	}
+	gone := connection.Connection{ID: "gone"}
+	if err := s.Reseal(t.Context(), gone, gone); !errors.Is(err, connection.ErrUnknown) {
+		t.Errorf("of none: %v, want ErrUnknown", err)
 	}
 }
 

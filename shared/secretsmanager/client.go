@@ -18,6 +18,7 @@ type client struct {
 	get    call[secretsmanager.GetSecretValueInput, secretsmanager.GetSecretValueOutput]
 	create call[secretsmanager.CreateSecretInput, secretsmanager.CreateSecretOutput]
 	put    call[secretsmanager.PutSecretValueInput, secretsmanager.PutSecretValueOutput]
+	label  call[secretsmanager.UpdateSecretVersionStageInput, secretsmanager.UpdateSecretVersionStageOutput]
 	remove call[secretsmanager.DeleteSecretInput, secretsmanager.DeleteSecretOutput]
 }
 
@@ -34,6 +35,11 @@ func (c client) CreateSecret(ctx context.Context, in *secretsmanager.CreateSecre
 // PutSecretValue implements [API].
 func (c client) PutSecretValue(ctx context.Context, in *secretsmanager.PutSecretValueInput, o ...options) (*secretsmanager.PutSecretValueOutput, error) {
 	return c.put(ctx, in, o...)
+}
+
+// UpdateSecretVersionStage implements [API].
+func (c client) UpdateSecretVersionStage(ctx context.Context, in *secretsmanager.UpdateSecretVersionStageInput, o ...options) (*secretsmanager.UpdateSecretVersionStageOutput, error) {
+	return c.label(ctx, in, o...)
 }
 
 // DeleteSecret implements [API].

@@ -87,11 +87,36 @@ func (s *service) PutSecretValue(_ context.Context, in *secretsmanager.PutSecret
 	if !acts {
 		return nil, lost
 	}
+	was := ""
+	if x, ok := s.secrets[*in.SecretId]; ok {
+		was = x.current
+	}
 	version, err := s.add(*in.SecretId, in.ClientRequestToken, *in.SecretString)
+	if err == nil && len(in.VersionStages) > 0 {
+		s.secrets[*in.SecretId].current = was // labels of its own: AWSCURRENT stays
+	}
 	if err == nil {
 		err = lost
 	}
 	return &secretsmanager.PutSecretValueOutput{VersionId: &version}, err
+}
+
+func (s *service) UpdateSecretVersionStage(_ context.Context, in *secretsmanager.UpdateSecretVersionStageInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lost, acts := s.begin("UpdateSecretVersionStage")
+	if !acts {
+		return nil, lost
+	}
+	x, ok := s.secrets[*in.SecretId]
+	if !ok {
+		return nil, &types.ResourceNotFoundException{Message: in.SecretId}
+	}
+	if x.current != *in.MoveToVersionId && x.current != aws.ToString(in.RemoveFromVersionId) {
+		return nil, &types.InvalidParameterException{Message: aws.String("the label is attached to another version")}
+	}
+	x.current = *in.MoveToVersionId
+	return &secretsmanager.UpdateSecretVersionStageOutput{}, lost
 }
 
 // add writes one version by AWS's rules.

@@ -26,6 +26,7 @@ type API interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 	CreateSecret(context.Context, *secretsmanager.CreateSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.CreateSecretOutput, error)
 	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
+	UpdateSecretVersionStage(context.Context, *secretsmanager.UpdateSecretVersionStageInput, ...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error)
 	DeleteSecret(context.Context, *secretsmanager.DeleteSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DeleteSecretOutput, error)
 }
 
@@ -40,7 +41,7 @@ func NewClient(cfg aws.Config) API {
 			s.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(neverWhenFull)}, s.Retryables...)
 		})
 	})
-	return client{c.GetSecretValue, c.CreateSecret, c.PutSecretValue, c.DeleteSecret}
+	return client{c.GetSecretValue, c.CreateSecret, c.PutSecretValue, c.UpdateSecretVersionStage, c.DeleteSecret}
 }
 
 func neverWhenFull(err error) aws.Ternary {
