@@ -24,6 +24,7 @@ type commands struct {
 	Invoke  invoke  `cmd:"" help:"Invoke a function on the stack that up runs."`
 	Measure measure `cmd:"" help:"Print each function's size and start time."`
 	Fuzz    fuzzing `cmd:"" help:"Run every fuzz function of both modules."`
+	Torture torment `cmd:"" help:"Kill, freeze and fail everything while tokens rotate, and read the books."`
 }
 
 func (c *commands) config() stack.Config { return stack.Config{PortBase: c.PortBase} }
