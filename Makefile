@@ -66,13 +66,17 @@ vet: setup
 # The end-to-end tests come last and by themselves: they start the stack once
 # and measure time, so nothing else may run beside them.
 test: lint stage unit
-	BELLHOP_E2E=1 $(PLAIN) go -C local test -shuffle=on -count=1 -timeout 8m ./e2e
+	@BELLHOP_E2E=1 $(PLAIN) $(call watched,e2e) --logs .local/run go -C local test -json -shuffle=on -count=1 -timeout 8m ./e2e
 
 unit: setup
 	@race=-race; echo 'int main(void) { return 0; }' | $$(go env CC) -x c -o /dev/null - 2>/dev/null || { race=; echo 'no C compiler here: the tests run without -race'; }; \
-	set -ex; \
-	go test $$race -shuffle=on ./...; \
-	go -C local test $$race -shuffle=on $$(go -C local list ./... | grep -v /e2e)
+	set -e; \
+	$(call watched,unit) go test -json $$race -shuffle=on ./...; \
+	$(call watched,local) go -C local test -json $$race -shuffle=on $$(go -C local list ./... | grep -v /e2e)
+
+# Shows what `go test` would, keeps all that the tests print in .local/test, and
+# searches that (and the functions' logs) for every token that was issued.
+watched = $(LOCAL) watch --record .local/test/$(1).log
 
 # Every order of effects that two refreshers can have, with one disturbance and
 # with two; more of both at random, from a seed that it prints.

@@ -1,5 +1,5 @@
 // Command bellhop-local runs Bellhop on this machine: `make up`, `make run`,
-// `make invoke`, `make build` and `make fuzz` call it.
+// `make invoke`, `make build`, `make fuzz` and `make test` call it.
 package main
 
 import (
@@ -23,6 +23,7 @@ type commands struct {
 	Deploy  deploy  `cmd:"" help:"Deploy the template and the functions as built onto the stack that up runs."`
 	Invoke  invoke  `cmd:"" help:"Invoke a function on the stack that up runs."`
 	Measure measure `cmd:"" help:"Print each function's size and start time."`
+	Watch   watching `cmd:"" hidden:"" help:"Run go test -json and search what was printed for tokens."`
 	Fuzz    fuzzing `cmd:"" help:"Run every fuzz function of both modules."`
 	Torture torment `cmd:"" help:"Kill, freeze and fail everything while tokens rotate, and read the books."`
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/ory/fosite"
 	"github.com/ory/fosite/handler/oauth2"
 	"github.com/ory/fosite/token/jwt"
+
+	"bellhop/shared/secrettest"
 )
 
 // authCodeLifetime follows the recommendation of RFC 6749, section 4.1.2, to
@@ -53,12 +55,12 @@ func (y *strategy) GenerateAccessToken(ctx context.Context, r fosite.Requester) 
 	expires := issued.Add(time.Duration(y.store.switches().AccessTokenLifetime) * time.Millisecond)
 	r.GetSession().SetExpiresAt(fosite.AccessToken, expires)
 	if y.signer == nil || y.opaqueFor(r.GetClient().GetID()) {
-		return y.minted(y.opaque.GenerateAccessToken(ctx, r))
+		return y.marked(y.opaque.GenerateAccessToken(ctx, r))
 	}
 	return y.minted(y.signer.Generate(ctx, jwt.MapClaims{
 		"iss": y.store.server.baseURL + "/" + string(y.store.persona), "sub": r.GetClient().GetID(),
 		"client_id": r.GetClient().GetID(), "scope": strings.Join(r.GetGrantedScopes(), " "),
-		"iat": issued.Unix(), "exp": expires.Unix(), "jti": rand.Text(),
+		"iat": issued.Unix(), "exp": expires.Unix(), "jti": secrettest.Mint(rand.Text()),
 	}, &jwt.Headers{Extra: map[string]any{"typ": "at+jwt"}})) // RFC 9068, section 2.1
 }
 
@@ -70,12 +72,18 @@ func (y *strategy) opaqueFor(id string) bool {
 
 // GenerateRefreshToken implements oauth2.RefreshTokenStrategy.
 func (y *strategy) GenerateRefreshToken(ctx context.Context, r fosite.Requester) (string, string, error) {
-	return y.minted(y.opaque.GenerateRefreshToken(ctx, r))
+	return y.marked(y.opaque.GenerateRefreshToken(ctx, r))
 }
 
 // GenerateAuthorizeCode implements oauth2.AuthorizeCodeStrategy.
 func (y *strategy) GenerateAuthorizeCode(ctx context.Context, r fosite.Requester) (string, string, error) {
-	return y.minted(y.opaque.GenerateAuthorizeCode(ctx, r))
+	return y.marked(y.opaque.GenerateAuthorizeCode(ctx, r))
+}
+
+// marked is minted for an opaque value, which begins with the mark that tests
+// search all output for. A JWT has it in its claims.
+func (y *strategy) marked(value, signature string, err error) (string, string, error) {
+	return y.minted(secrettest.Mint(value), signature, err)
 }
 
 // minted remembers the value until the storage enters it into the books; the
