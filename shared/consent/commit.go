@@ -89,6 +89,7 @@ func (f *Flow) consentWrite(x *exchanged, w *walker) (grant.ConsentWrite, error)
 	if err != nil {
 		return grant.ConsentWrite{}, fmt.Errorf("sealing the pair of grant %s: %w", x.grant.ID, err)
 	}
+	x.pair.RefreshExpires = grant.RefreshEnds(x.pair, time.Time{}, x.profile.Token)
 	asked := x.profile.Token.Scopes
 	granted := x.pair.Scopes
 	if granted == nil {
@@ -96,7 +97,7 @@ func (f *Flow) consentWrite(x *exchanged, w *walker) (grant.ConsentWrite, error)
 	}
 	write := grant.ConsentWrite{
 		ID: x.grant.ID, Epoch: x.grant.Epoch, Sealed: sealed,
-		Times:  grant.TimesOf(x.grant.ID, x.pair, x.profile.Token.Refresh),
+		Times:  grant.TimesOf(x.grant.ID, x.pair, x.profile.Token.Refresh).KeptAlive(x.grant.ID, x.profile.Token),
 		Scopes: granted, Missing: missing(asked, granted),
 		Account: x.account, Ticket: w.state.Ticket, Waiting: max(x.waiting, 0), At: f.Now(),
 	}

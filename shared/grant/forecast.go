@@ -1,10 +1,117 @@
 package grant
 
-import "time"
+import (
+	"time"
+
+	"bellhop/shared/profile"
+)
+
+// When a refresh token is exercised for its own sake.
+const (
+	// idleShare of the time that it may stay unused has passed by then: an
+	// outage may last for the rest.
+	idleShare = 0.75
+	// shortestAge is how far the end of its age must lie ahead, so that it is
+	// used once more before: nearer, each use would lead to the next.
+	shortestAge = 10 * time.Minute
+)
+
+// KeptAlive brings the refresh forward, however long the access token lives, to
+// where the refresh token is used before it dies of idleness, or unused of age.
+// Minting with client credentials has nothing to keep alive.
+func (t Times) KeptAlive(id ID, token profile.Token) Times {
+	if token.Grant == "client_credentials" {
+		return t
+	}
+	at := t.RefreshAt
+	if idle := token.RefreshIdle.D(); idle > 0 {
+		share := time.Duration(idleShare * float64(idle))
+		at = earliest(at, t.Issued.Add(share-jitter(id, share)))
+	}
+	if t.RefreshExpires.Sub(t.Issued) > shortestAge {
+		at = earliest(at, t.RefreshExpires.Add(-advisoryMargin))
+	}
+	if soonest := t.Issued.Add(shortestCadence); at.Before(soonest) {
+		at = soonest
+	}
+	if at.Before(t.RefreshAt) {
+		t.RefreshAt, t.WakeAt = at, earliest(t.WakeAt, at)
+	}
+	return t
+}
+
+// RefreshEnds is when the refresh token that stands after an answer dies of age:
+// as the answer says; from its issue, when it is a new one and the profile knows
+// how long they live; else when its predecessor would have died. Rotating alone
+// makes no token younger. Zero when nobody knows.
+func RefreshEnds(answer Pair, former time.Time, token profile.Token) time.Time {
+	switch {
+	case !answer.RefreshExpires.IsZero():
+		return answer.RefreshExpires
+	case !answer.Refresh.Empty() && token.RefreshLifetime > 0:
+		return answer.Issued.Add(token.RefreshLifetime.D())
+	default:
+		return former
+	}
+}
 
 // Foretold is a forecast that people were told: when the refresh token dies,
 // and how many days before that they were told last. The zero value is none.
 type Foretold struct {
 	Dies time.Time
 	Days int // a threshold of [Grant.Forecast]
+}
+
+// thresholds are how many days before a death people are told of it, the last
+// first.
+var thresholds = []int{1, 7, 14}
+
+const day = 24 * time.Hour
+
+// Forecast foresees the death of the refresh token: of age, and of idleness when
+// nobody exercises it, because a person has switched the grant off or because
+// nothing wakes it any more. Days is the last threshold that was passed: 14, 7
+// or 1. False while none is near, when it is over, and when a person is needed
+// already. Nothing but its arguments decides it.
+func (g Grant) Forecast(token profile.Token, now time.Time) (Foretold, bool) {
+	if g.Generation == 0 || g.Health == ReauthorizationRequired {
+		return Foretold{}, false
+	}
+	dies := g.RefreshExpires
+	if idle := token.RefreshIdle.D(); idle > 0 && (!g.Enabled || g.WakeAt.IsZero()) {
+		if of := g.Issued.Add(idle); dies.IsZero() || of.Before(dies) {
+			dies = of
+		}
+	}
+	left := dies.Sub(now)
+	if dies.IsZero() || left <= 0 {
+		return Foretold{}, false
+	}
+	for _, days := range thresholds {
+		if left <= time.Duration(days)*day {
+			return Foretold{Dies: dies, Days: days}, true
+		}
+	}
+	return Foretold{}, false
+}
+
+// Foretells reports whether f is news: people were not told of this death at as
+// few days or fewer.
+func (g Grant) Foretells(f Foretold) bool {
+	return !g.Foretold.Dies.Equal(f.Dies) || g.Foretold.Days > f.Days
+}
+
+// ForetellsAnew reports whether a commit of these times passes a threshold that
+// the pair before it had not passed when it was issued: then the alerter is to
+// look at the grant, once.
+func (g Grant) ForetellsAnew(t Times, token profile.Token) bool {
+	after := g
+	after.Generation++
+	after.Health, after.WakeAt, after.RefreshExpires, after.Issued = OK, t.WakeAt, t.RefreshExpires, t.Issued
+	f, near := after.Forecast(token, t.Issued)
+	if !near || !g.Foretells(f) {
+		return false
+	}
+	former, was := g.Forecast(token, g.Issued)
+	return !was || !former.Dies.Equal(f.Dies) || former.Days > f.Days
 }

@@ -31,6 +31,7 @@ func (r *Run) Commit(ctx context.Context, answer grant.Pair) error {
 // completed carries over what the answer left unsaid: no refresh token keeps
 // the old one (RFC 6749 section 6).
 func (r *Run) completed(answer grant.Pair) grant.Pair {
+	answer.RefreshExpires = grant.RefreshEnds(answer, r.snapshot.RefreshExpires, r.profile.Token)
 	if answer.Refresh.Empty() {
 		answer.Refresh = r.pair.Refresh
 	}
@@ -42,14 +43,14 @@ func (r *Run) commitWrite(sealed grant.Sealed) grant.CommitWrite {
 	missing := r.missing(r.pair.Scopes)
 	w := grant.CommitWrite{
 		ID: g.ID, Me: r.me, Generation: g.Generation, Sealed: sealed,
-		Times:  grant.TimesOf(g.ID, r.pair, r.profile.Token.Refresh),
+		Times:  grant.TimesOf(g.ID, r.pair, r.profile.Token.Refresh).KeptAlive(g.ID, r.profile.Token),
 		Scopes: r.pair.Scopes, Missing: missing,
 		Cured:      r.kind() == grant.KindClient && len(missing) == 0,
 		DropAsides: g.KnownAsides(), DropAttempts: g.VeryOldAttempts(r.me, now),
 	}
 	news := len(missing) > 0 && g.Missing == nil
 	cured := g.Health == grant.ReauthorizationRequired || w.Cured && g.Missing != nil
-	if news || cured {
+	if news || cured || g.ForetellsAnew(w.Times, r.profile.Token) {
 		w.AlertDue = now
 	}
 	return w
@@ -62,7 +63,11 @@ func (r *Run) missing(granted []string) []string {
 		return nil
 	}
 	var missing []string
-	for _, s := range r.profile.Token.Scopes {
+	asks := r.profile.Token.Scopes
+	if r.snapshot.Asks != nil {
+		asks = r.snapshot.Asks
+	}
+	for _, s := range asks {
 		if !slices.Contains(granted, s) {
 			missing = append(missing, s)
 		}
@@ -80,7 +85,7 @@ func (r *Run) KeepAside(ctx context.Context, cause error) (again time.Time, err 
 	now := r.c.Now()
 	return r.keep(ctx, grant.AsideWrite{ID: r.snapshot.ID, Me: r.me, WakeAt: now, Aside: grant.Aside{
 		Sealed: r.sealed, Base: r.snapshot.Generation, At: now,
-		Issued: r.pair.Issued, Expires: r.pair.Expires, Scopes: r.pair.Scopes,
+		Issued: r.pair.Issued, Expires: r.pair.Expires, RefreshExpires: r.pair.RefreshExpires, Scopes: r.pair.Scopes,
 	}})
 }
 

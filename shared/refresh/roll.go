@@ -21,7 +21,9 @@ func (r *Run) Roll(ctx context.Context, plan grant.Plan) (again time.Time, err e
 	if read, ok := r.reread[plan.Aside]; ok {
 		aside, w.Reread = read, &read
 	}
-	w.Times = grant.TimesOf(g.ID, grant.Pair{Issued: aside.Issued, Expires: aside.Expires}, r.profile.Token.Refresh)
+	w.Times = grant.TimesOf(g.ID, grant.Pair{
+		Issued: aside.Issued, Expires: aside.Expires, RefreshExpires: aside.RefreshExpires,
+	}, r.profile.Token.Refresh).KeptAlive(g.ID, r.profile.Token)
 	w.Times.WakeAt = now
 	if g.Health == grant.ReauthorizationRequired {
 		w.AlertDue = now
@@ -48,7 +50,10 @@ func (r *Run) Roll(ctx context.Context, plan grant.Plan) (again time.Time, err e
 // none before the first commit.
 func (r *Run) former(ctx context.Context, now time.Time) (*grant.Aside, error) {
 	g := r.snapshot
-	a := grant.Aside{Base: g.Generation, At: now, Issued: g.Issued, Expires: g.Expires, Scopes: g.Scopes, Former: true}
+	a := grant.Aside{
+		Base: g.Generation, At: now, Issued: g.Issued, Expires: g.Expires, RefreshExpires: g.RefreshExpires,
+		Scopes: g.Scopes, Former: true,
+	}
 	switch {
 	case g.Generation == 0:
 		return nil, nil
@@ -103,5 +108,6 @@ func (r *Run) read(ctx context.Context, id grant.ID, a grant.Aside) (grant.Aside
 	}
 	a.Sealed, a.Raw = sealed, false
 	a.Issued, a.Expires, a.Scopes = out.Pair.Issued, out.Pair.Expires, out.Pair.Scopes
+	a.RefreshExpires = grant.RefreshEnds(out.Pair, r.snapshot.RefreshExpires, r.profile.Token)
 	return a, true
 }

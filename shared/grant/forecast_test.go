@@ -1,0 +1,167 @@
+package grant
+
+import (
+	"testing"
+	"time"
+
+	"bellhop/shared/profile"
+	"bellhop/shared/secret"
+)
+
+// Refresh tokens that die of idleness, or unused of age, are exercised in time,
+// whatever the access token's life.
+func TestKeptAlive_InTime(t *testing.T) {
+	days := func(n int) profile.Seconds { return profile.Seconds(time.Duration(n) * day) }
+	code := profile.Token{Grant: "authorization_code"}
+	idle := func(of profile.Seconds) profile.Token { p := code; p.RefreshIdle = of; return p }
+	for _, c := range []struct {
+		name   string
+		life   time.Duration // of the access token
+		ends   time.Duration // of the refresh token's age; 0 unknown
+		token  profile.Token
+		latest time.Duration // after its issue
+	}{
+		{"an hour's token exercises it anyway", time.Hour, 0, idle(days(30)), 51 * time.Minute},
+		{"a token of a year, idle for 30 days", 365 * day, 0, idle(days(30)), 22*day + 12*time.Hour},
+		{"idle for less than the token lives", 8 * time.Hour, 0, idle(profile.Seconds(time.Hour)), 45 * time.Minute},
+		{"no known idleness", 365 * day, 0, code, 365*day - 365*day*15/100},
+		{"it ends before the token", 365 * day, 90 * day, code, 90*day - 2*time.Minute},
+		{"it ends before it is idle", 365 * day, 10 * day, idle(days(30)), 10*day - 2*time.Minute},
+		{"so near its end, once more is for nothing", time.Hour, 9 * time.Minute, code, 51 * time.Minute},
+		{"minting keeps nothing alive", 365 * day, 0, profile.Token{Grant: "client_credentials", RefreshIdle: days(30)}, 365*day - 365*day*15/100},
+		{"never without pause", time.Hour, 0, idle(profile.Seconds(time.Second)), 5 * time.Second},
+	} {
+		p := Pair{Issued: noon, Expires: noon.Add(c.life)}
+		if c.ends > 0 {
+			p.RefreshExpires = noon.Add(c.ends)
+		}
+		got := TimesOf("g", p, c.token.Refresh).KeptAlive("g", c.token)
+		after := got.RefreshAt.Sub(noon)
+		if after > c.latest || after < c.latest-2*time.Minute-c.latest/20 {
+			t.Errorf("%s: refreshed after %v, want %v or a little sooner", c.name, after, c.latest)
+		}
+		if !got.WakeAt.Equal(got.RefreshAt) || !got.Expires.Equal(p.Expires) {
+			t.Errorf("%s: times %+v", c.name, got)
+		}
+	}
+}
+
+// A token that ends of age is used once or twice more as the end comes near,
+// not ever faster.
+func TestKeptAlive_NoLastRush(t *testing.T) {
+	ends, at, uses := noon.Add(day), noon, 0
+	for ; at.Before(ends); uses++ {
+		p := Pair{Issued: at, Expires: at.Add(30 * day), RefreshExpires: ends}
+		at = TimesOf("g", p, profile.RefreshRule{}).KeptAlive("g", profile.Token{}).RefreshAt
+	}
+	if uses != 2 {
+		t.Errorf("used %d times in its last day, want 2", uses)
+	}
+}
+
+func TestRefreshEnds_RotatingAloneMakesNoneYounger(t *testing.T) {
+	former, said := noon.Add(10*day), noon.Add(20*day)
+	quarter := profile.Token{RefreshLifetime: profile.Seconds(90 * day)}
+	rotated := Pair{Issued: noon, Refresh: secret.New("new")}
+	for _, c := range []struct {
+		name   string
+		answer Pair
+		token  profile.Token
+		former time.Time
+		want   time.Time
+	}{
+		{"the answer says so", Pair{Issued: noon, RefreshExpires: said}, quarter, former, said},
+		{"a new one lives as the profile says", rotated, quarter, former, noon.Add(90 * day)},
+		{"a new one of which nobody says anything", rotated, profile.Token{}, former, former},
+		{"the old one goes on", Pair{Issued: noon}, quarter, former, former},
+		{"nobody ever knew", rotated, profile.Token{}, time.Time{}, time.Time{}},
+		{"nobody knows when the old one was issued", Pair{Issued: noon}, quarter, time.Time{}, time.Time{}},
+	} {
+		if got := RefreshEnds(c.answer, c.former, c.token); !got.Equal(c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// The thresholds, to the instant: 14, 7 and 1 days before.
+func TestForecast_Thresholds(t *testing.T) {
+	dies := noon.Add(30 * day)
+	g := Grant{Enabled: true, Health: OK, Generation: 1, Issued: noon, WakeAt: noon.Add(time.Hour), RefreshExpires: dies}
+	for _, c := range []struct {
+		left time.Duration
+		days int
+	}{
+		{14*day + 1, 0}, {14 * day, 14}, {7*day + 1, 14}, {7 * day, 7}, {day + 1, 7}, {day, 1}, {1, 1}, {0, 0}, {-day, 0},
+	} {
+		f, ok := g.Forecast(profile.Token{}, dies.Add(-c.left))
+		if ok != (c.days > 0) || f.Days != c.days || ok && !f.Dies.Equal(dies) {
+			t.Errorf("%v before its end: %+v, %v; want %d", c.left, f, ok, c.days)
+		}
+	}
+}
+
+func TestForecast_OfWhat(t *testing.T) {
+	month := profile.Token{RefreshIdle: profile.Seconds(30 * day)}
+	now := noon.Add(25 * day)
+	base := Grant{Enabled: true, Health: OK, Generation: 1, Issued: noon, WakeAt: now.Add(time.Hour)}
+	for _, c := range []struct {
+		name  string
+		edit  func(*Grant)
+		token profile.Token
+		days  int
+	}{
+		{"a living grant is exercised", func(*Grant) {}, month, 0},
+		{"one that is switched off is not", func(g *Grant) { g.Enabled = false }, month, 7},
+		{"nor one that nothing wakes", func(g *Grant) {
+			g.Health, g.WakeAt = ScopeUpdateRequired, time.Time{}
+		}, month, 7},
+		{"age comes first", func(g *Grant) { g.Enabled, g.RefreshExpires = false, now.Add(time.Hour) }, month, 1},
+		{"idleness comes first", func(g *Grant) { g.Enabled, g.RefreshExpires = false, now.Add(10*day) }, month, 7},
+		{"no bound is known", func(g *Grant) { g.Enabled = false }, profile.Token{}, 0},
+		{"a person is needed already", func(g *Grant) { g.Health, g.WakeAt = ReauthorizationRequired, time.Time{} }, month, 0},
+		{"there is no token", func(g *Grant) { g.Enabled, g.Generation = false, 0 }, month, 0},
+	} {
+		g := base
+		c.edit(&g)
+		if f, ok := g.Forecast(c.token, now); f.Days != c.days || ok != (c.days > 0) {
+			t.Errorf("%s: %+v, %v, want %d days", c.name, f, ok, c.days)
+		}
+	}
+}
+
+func TestForetells_EachThresholdOnce(t *testing.T) {
+	dies := noon.Add(5 * day)
+	g := Grant{Foretold: Foretold{Dies: dies, Days: 7}}
+	for f, news := range map[Foretold]bool{
+		{dies, 7}: false, {dies, 14}: false, {dies, 1}: true, {dies.Add(day), 14}: true,
+	} {
+		if g.Foretells(f) != news {
+			t.Errorf("%+v is news: %v, want %v", f, !news, news)
+		}
+	}
+}
+
+// The alerter is asked to look once for each threshold, not at every refresh of
+// a fortnight.
+func TestForetellsAnew_OncePerThreshold(t *testing.T) {
+	dies, looks := noon.Add(20*day), 0
+	g := Grant{Enabled: true, Health: OK, Generation: 1, Issued: noon, RefreshExpires: dies}
+	for at := noon.Add(time.Hour); at.Before(dies); at = at.Add(time.Hour) {
+		times := Times{Issued: at, Expires: at.Add(time.Hour), WakeAt: at.Add(time.Hour), RefreshExpires: dies}
+		if g.ForetellsAnew(times, profile.Token{}) {
+			looks++
+		}
+		g.Issued, g.WakeAt = at, times.WakeAt
+	}
+	if looks != 3 {
+		t.Errorf("looked %d times in 20 days, want 3", looks)
+	}
+	told := g
+	told.Issued, told.Foretold = noon, Foretold{Dies: dies, Days: 1}
+	if told.ForetellsAnew(Times{Issued: dies.Add(-time.Hour), WakeAt: dies, RefreshExpires: dies}, profile.Token{}) {
+		t.Error("people were told already")
+	}
+	if g.ForetellsAnew(Times{Issued: dies.Add(-time.Hour), WakeAt: dies, RefreshExpires: dies.Add(90 * day)}, profile.Token{}) {
+		t.Error("a token that starts anew is foretold")
+	}
+}

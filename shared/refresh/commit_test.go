@@ -1,0 +1,100 @@
+package refresh
+
+import (
+	"testing"
+	"time"
+
+	"bellhop/shared/grant"
+	"bellhop/shared/profile"
+	"bellhop/shared/secret"
+)
+
+// under plays a refresh under another profile.
+func (s *step) under(change func(*profile.Token)) {
+	p := profile.Profile{Token: token}
+	change(&p.Token)
+	s.Profile = func(string) (profile.Profile, error) { return p, nil }
+}
+
+// commits exchanges for the pair and commits it.
+func (s *step) commits(answer grant.Pair) grant.Grant {
+	s.Helper()
+	time.Sleep(time.Until(s.now().WakeAt))
+	r := s.leases()
+	answer.Issued, answer.Expires = time.Now(), time.Now().Add(365*24*time.Hour)
+	s.answer.Pair = answer
+	if err := r.Commit(s.Context(), r.Exchange(s.Context()).Pair); err != nil {
+		s.Fatal(err)
+	}
+	return s.now()
+}
+
+// When the refresh token dies of age is carried from commit to commit, until an
+// answer or the profile says otherwise.
+func TestCommit_CarriesWhenTheRefreshTokenDies(t *testing.T) {
+	on(t, func(s *step) {
+		ends := time.Now().Add(90 * 24 * time.Hour)
+		said, rotated, same := pair(1), pair(2), pair(3)
+		said.RefreshExpires, same.Refresh = ends, secret.Text{}
+		for _, c := range []struct {
+			name   string
+			answer grant.Pair
+		}{{"the answer says so", said}, {"rotated in silence", rotated}, {"not rotated", same}} {
+			if g := s.commits(c.answer); !g.RefreshExpires.Equal(ends) {
+				s.Errorf("%s: %v, want %v", c.name, g.RefreshExpires, ends)
+			}
+		}
+	})
+}
+
+// A token of a year whose refresh token dies after 30 idle days is refreshed
+// within them, again and again.
+func TestCommit_ExercisesAnIdleRefreshToken(t *testing.T) {
+	on(t, func(s *step) {
+		month := 30 * 24 * time.Hour
+		s.under(func(p *profile.Token) { p.RefreshIdle = profile.Seconds(month) })
+		for n := range 4 {
+			g := s.commits(pair(n + 1))
+			if left := g.Issued.Add(month).Sub(g.WakeAt); left < month/4 || left > month/3 {
+				s.Errorf("refresh %d: %v are left of 30 days when it is exercised", n, left)
+			}
+		}
+	})
+}
+
+// The alerter is asked to look when a commit finds the end near, and not again
+// for the same threshold.
+func TestCommit_ForetellsTheEnd(t *testing.T) {
+	on(t, func(s *step) {
+		near := pair(1)
+		near.RefreshExpires = time.Now().Add(5 * 24 * time.Hour)
+		if g := s.commits(near); g.AlertDue.IsZero() || g.Episode != 0 {
+			s.Errorf("alert due %v in episode %d", g.AlertDue, g.Episode)
+		}
+		first := s.now().AlertDue
+		time.Sleep(24 * time.Hour)
+		if err := s.store.Hasten(s.Context(), grant.HastenWrite{ID: "g", Presented: 2, At: time.Now()}); err != nil {
+			s.Fatal(err)
+		}
+		if g := s.commits(pair(2)); !g.AlertDue.Equal(first) {
+			s.Errorf("alert due again at %v, first at %v", g.AlertDue, first)
+		}
+	})
+}
+
+// A grant may ask for other scopes than its profile: what is missing is missed
+// of those.
+func TestCommit_GrantsOwnScopes(t *testing.T) {
+	on(t, func(s *step) {
+		r := s.leases()
+		r.snapshot.Asks = []string{"rates:read", "rates:write"}
+		answer := pair(1)
+		answer.Scopes = []string{"rates:read"}
+		if err := r.Commit(s.Context(), answer); err != nil {
+			s.Fatal(err)
+		}
+		if g := s.now(); g.Health != grant.ScopeUpdateRequired || len(g.Missing) != 1 || g.Missing[0] != "rates:write" {
+			s.Errorf("%s, missing %v", g.Health, g.Missing)
+		}
+	})
+}
