@@ -1,7 +1,7 @@
 package grant
 
 // best returns the aside that is rolled first: the highest base, among equals
-// the newest arrival, a former pair last of all. Asides that eligible refuses
+// the one that was asked for last, a former pair last of all. Asides that eligible refuses
 // are passed over, and so are raw ones, which nobody can present.
 func (g Grant) best(eligible func(Aside) bool) (Nonce, bool) {
 	var found Nonce
@@ -23,6 +23,8 @@ func (a Aside) before(b Aside) bool {
 		return b.Former
 	case a.Base != b.Base:
 		return a.Base > b.Base
+	case !a.Issued.Equal(b.Issued):
+		return a.Issued.After(b.Issued)
 	default:
 		return a.At.After(b.At)
 	}

@@ -37,10 +37,16 @@ type Plan struct {
 // Recover decides what the holder of this snapshot's lease does before any
 // exchange. The rows are those of docs/protocols.md; an aside that was won with
 // this generation always comes first, because presenting its parent could
-// revoke the family that it belongs to.
+// revoke the family that it belongs to. Within a grace an answer that was asked
+// for after the committed pair's comes first too: it is the one that lives where
+// only the newest does, and there the older one may be taken for reuse.
 func (g Grant) Recover(me Nonce, rotation profile.Rotation, now time.Time) Plan {
 	risky := g.spent(me) && !g.free(me, rotation, now)
 	if n, ok := g.best(func(a Aside) bool { return !a.Former && a.Base == g.Generation }); ok { // row 1
+		return g.roll(n, rotation)
+	}
+	younger := func(a Aside) bool { return !a.Former && a.Issued.After(g.Issued) }
+	if n, ok := g.best(younger); ok && rotation.Policy == "grace" { // row 1a
 		return g.roll(n, rotation)
 	}
 	if n, ok := g.best(func(a Aside) bool { return !a.Former }); ok && risky { // row 2

@@ -39,6 +39,11 @@ func kept(n Nonce, base int64, age time.Duration) func(*Grant) {
 	return func(g *Grant) { g.Asides[n] = Aside{Base: base, At: noon.Add(-age)} }
 }
 
+// asked is an aside that has just arrived, of a request this long ago.
+func asked(n Nonce, base int64, ago time.Duration) func(*Grant) {
+	return func(g *Grant) { g.Asides[n] = Aside{Base: base, At: noon, Issued: noon.Add(-ago)} }
+}
+
 func former(base int64) func(*Grant) {
 	return func(g *Grant) { g.Asides[FormerNonce(base)] = Aside{Base: base, At: noon, Former: true} }
 }
@@ -72,6 +77,12 @@ func TestRecover_Rows(t *testing.T) {
 		{"row 1: newest arrival first", all(kept("a", 5, 9*time.Second), kept("b", 5, time.Second)), grace, Plan{Step: Roll, Aside: "b", KeepFormer: true}},
 		{"row 1: at detect the old pair is known spent", all(kept("a", 5, time.Second)), detect, Plan{Step: Roll, Aside: "a"}},
 		{"row 1: a refused pair is not kept", all(kept("a", 5, time.Second), refused), none, Plan{Step: Roll, Aside: "a"}},
+		{"row 1: the last request first, whenever its answer was put away", all(asked("b", 5, 9*time.Second), asked("c", 5, 5*time.Second), asked("d", 5, 8*time.Second)), grace, Plan{Step: Roll, Aside: "c", KeepFormer: true}},
+
+		{"row 1a: asked for after the committed pair", all(asked("a", 4, 42*time.Second)), grace, Plan{Step: Roll, Aside: "a", KeepFormer: true}},
+		{"row 1a: not what was asked for before it", all(asked("a", 4, 44*time.Second)), grace, Plan{Step: Present}},
+		{"row 1a: there are no siblings at detect", all(asked("a", 4, 42*time.Second)), detect, Plan{Step: Present}},
+		{"row 1a: a former pair is no answer", all(asked("a", 4, 42*time.Second), func(g *Grant) { a := g.Asides["a"]; a.Former = true; g.Asides["a"] = a }), grace, Plan{Step: Present}},
 
 		{"row 2: an older aside goes before what may be spent", all(kept("a", 3, time.Second), kept("b", 4, time.Hour), older), grace, Plan{Step: Roll, Aside: "b", KeepFormer: true}},
 		{"row 2: at detect, of an older base, the old pair is kept", all(kept("a", 4, time.Second), spent), detect, Plan{Step: Roll, Aside: "a", KeepFormer: true}},
