@@ -18,8 +18,11 @@ import (
 type books struct {
 	*stage
 	broken   []string
-	survived map[grant.Nonce]int // asides: how many commits they have outlived
-	formers  map[string]bool     // tokens that were rolled away
+	survived map[grant.Nonce]int       // asides: how many commits they have outlived
+	formers  map[string]bool           // tokens that were rolled away
+	ends     map[grant.Nonce]time.Time // leases: when, as their holders first asked
+	// unavoidable says that a pair was lost in a way that no design can avoid.
+	unavoidable bool
 }
 
 func (b *books) breaks(format string, args ...any) {
@@ -33,7 +36,7 @@ func (b *books) committed(g grant.Grant) string {
 	if g.Inline != nil {
 		return tokenIn(*g.Inline)
 	}
-	return b.shelf[g.Ref].Refresh.Reveal()
+	return b.shelf.at(g.Ref).token
 }
 
 func asides(g grant.Grant) []string {
@@ -72,6 +75,9 @@ func (b *books) written(method string, before, after grant.Grant) {
 	if method != "Consent" && b.anyLive(b.tokens(before)) && !b.anyLive(b.tokens(after)) {
 		b.breaks("%s dropped the live pair", method)
 	}
+	if method == "Lease" && after.Lease.Deadline.After(b.ends[after.Lease.Owner]) {
+		b.breaks("a copy of %s's lease outlives the lease", after.Lease.Owner)
+	}
 	b.verdict(method, before, after)
 	b.home(method, before, after)
 	b.epoch(after)
@@ -107,7 +113,7 @@ func (b *books) home(method string, before, after grant.Grant) {
 	if method != "Settle" {
 		return
 	}
-	if _, there := b.shelf[after.Ref]; !there {
+	if b.shelf.at(after.Ref).token == "" {
 		b.breaks("ref %s points to nothing", after.Ref)
 	} else if b.committed(before) != b.committed(after) {
 		b.breaks("settling put %s in the place of %s", b.committed(after), b.committed(before))
@@ -172,14 +178,18 @@ func (b *books) wasFormer(p *paper) bool { return b.formers[p.name] }
 // a living hand. A token that became too late between Recover's look at the
 // clock and the request is not counted.
 func (b *books) acts(a *actor, p *paper, free bool) {
-	if free || len(p.senders) < 2 || a.overdue() || !b.house.reuse(p) || !b.house.revokes {
+	again := !free && len(p.senders) > 1
+	if a.overdue() || !b.house.ends(p) || !again && !p.superseded {
 		return
 	}
 	ours := slices.DeleteFunc(append(b.tokens(a.lease), b.hands()...), func(t string) bool {
 		return !b.house.live(t) || b.house.tokens[t].family != p.family
 	})
-	if len(ours) > 0 {
-		b.breaks("%s presents %s once more and revokes %v", a.name, p.name, ours)
+	if !again && b.house.unordered(p) {
+		b.unavoidable = true
+		b.tell("        unavoidable: nobody knew that %s is superseded by %s", p.name, p.by.name)
+	} else if len(ours) > 0 {
+		b.breaks("%s presents %s and revokes %v", a.name, p.name, ours)
 	}
 }
 
@@ -213,6 +223,7 @@ func (s *stage) finish() {
 		s.sleepUntilDue()
 		s.nonces++
 		a := &actor{stage: s, name: "fair", life: time.Hour, began: time.Now()}
+		a.vault = s.shelf.vault(a)
 		s.actors = append(s.actors, a)
 		ctx, cancel := context.WithTimeout(context.Background(), grant.FunctionTimeout)
 		s.refreshes(ctx, a)
@@ -223,7 +234,7 @@ func (s *stage) finish() {
 	switch {
 	case turns == 30:
 		s.books.breaks("it does not come to an end")
-	case saved && g.Health != grant.OK:
+	case saved && g.Health != grant.OK && !s.books.unavoidable:
 		s.books.breaks("the owner is asked although a good pair was in the tables")
 	case g.Health == grant.OK && g.Lease != nil:
 		s.books.breaks("a lease stays")
@@ -287,6 +298,11 @@ func canon(b []byte, g grant.Grant) []byte {
 	num(int64(g.Failures))
 	b = append(b, g.Health...)
 	b = append(b, g.Ref...)
+	num(g.Placement.Epoch)
+	num(int64(g.Placement.Writes))
+	for _, name := range g.Placement.Retired {
+		b = append(b, name...)
+	}
 	if g.Enabled {
 		b = append(b, '+')
 	}

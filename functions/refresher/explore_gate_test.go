@@ -5,15 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"strconv"
-	"strings"
 	"time"
 
 	"bellhop/shared/grant"
 	"bellhop/shared/granttest"
 	"bellhop/shared/oauth"
 	"bellhop/shared/profile"
-	"bellhop/shared/secret"
 )
 
 // gate is the world as one actor reaches it: every effect stops there until the
@@ -68,7 +65,7 @@ func (g gate) Read(ctx context.Context, id grant.ID) (grant.Grant, error) {
 
 func (g gate) Lease(ctx context.Context, w grant.LeaseWrite) (got grant.Grant, err error) {
 	ctx = context.WithoutCancel(ctx)
-	g.me = w.Me
+	g.me, g.books.ends[w.Me] = w.Me, w.Deadline
 	err = g.write("Lease", func() error { got, err = g.table.Lease(ctx, w); return err })
 	g.lease, g.leased = got, time.Now()
 	var c *grant.Conflict
@@ -145,7 +142,7 @@ func (g gate) Exchange(_ context.Context, _ profile.Token, r oauth.Request) oaut
 	if !time.Now().Before(r.Deadline) {
 		return oauth.Outcome{Class: oauth.NotSent, Cause: "late"}
 	}
-	p := g.house.tokens[r.Refresh.Reveal()]
+	p, asked := g.house.tokens[r.Refresh.Reveal()], time.Now()
 	free := !p.used() || g.house.rotation.Policy == "grace" && g.leased.Before(p.first.Add(graceFor))
 	o := g.ask("POST")
 	if o == notSent {
@@ -169,72 +166,7 @@ func (g gate) Exchange(_ context.Context, _ profile.Token, r oauth.Request) oaut
 		return oauth.Outcome{Class: oauth.Dead, Status: 400, Code: "invalid_grant"}
 	}
 	g.tell("        %s brings %s", p.name, next.name)
-	g.hand = next.name
+	g.hand, next.asked, next.answered = next.name, asked, time.Now()
 	g.knows("POST", []byte(next.name))
-	return oauth.Outcome{Class: oauth.Issued, Status: 200, Pair: next.pair()}
-}
-
-// coffer is a vault whose seals can be read by the explorer, with Secrets
-// Manager behind the gate.
-type coffer struct{ *actor }
-
-func (coffer) Ready(context.Context) error { return nil }
-
-func (coffer) Seal(_ grant.ID, base int64, p grant.Pair) (grant.Sealed, error) {
-	data := fmt.Sprintf("%s %d %d", p.Refresh.Reveal(), p.Issued.UnixMilli(), p.Expires.UnixMilli())
-	return grant.Sealed{Key: "k1", Generation: base, Data: []byte(data)}, nil
-}
-
-func (coffer) SealRaw(grant.ID, int64, secret.Text) (grant.Sealed, error) {
-	return grant.Sealed{}, errors.New("no answer is unreadable here")
-}
-
-func (coffer) Unseal(_ context.Context, _ grant.ID, s grant.Sealed) (grant.Pair, error) {
-	fields := strings.Fields(string(s.Data))
-	at := func(i int) time.Time { ms, _ := strconv.ParseInt(fields[i], 10, 64); return time.UnixMilli(ms) }
-	return grant.Pair{Access: secret.New("access-" + fields[0]), Refresh: secret.New(fields[0]), Issued: at(1), Expires: at(2)}, nil
-}
-
-// tokenIn is the refresh token under a seal.
-func tokenIn(s grant.Sealed) string { return strings.Fields(string(s.Data))[0] }
-
-func (c coffer) Open(ctx context.Context, g grant.Grant) (grant.Pair, error) {
-	if g.Inline != nil {
-		return c.Unseal(ctx, g.ID, *g.Inline)
-	}
-	c.ask("Fetch")
-	p, there := c.shelf[g.Ref]
-	c.knows("Fetch", []byte(p.Refresh.Reveal()))
-	if !there {
-		return p, grant.ErrPairMissing
-	}
-	return p, nil
-}
-
-func (c coffer) Settle(_ context.Context, g grant.Grant, p grant.Pair) (string, grant.Placement, error) {
-	ref := fmt.Sprintf("%s/%d", g.ID, g.Generation)
-	put := func() {
-		if _, there := c.shelf[ref]; !there {
-			c.shelf[ref] = p
-		}
-	}
-	if c.ask("Put") == loseOnce {
-		c.flies("Put", put)
-		c.knows("Put", []byte("nothing"))
-		return "", g.Placement, granttest.ErrLost
-	}
-	put()
-	c.knows("Put")
-	if !c.shelf[ref].Refresh.Equal(p.Refresh) {
-		return "", g.Placement, errors.New("another pair of this generation is at home")
-	}
-	return ref, g.Placement, nil
-}
-
-func (coffer) SealBytes(_ context.Context, _ string, plain []byte) (grant.Sealed, error) {
-	return grant.Sealed{Key: "k1", Data: plain}, nil
-}
-
-func (coffer) OpenBytes(_ context.Context, _ string, s grant.Sealed) ([]byte, error) {
-	return s.Data, nil
+	return oauth.Outcome{Class: oauth.Issued, Status: 200, Pair: g.house.pair(next)}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -17,10 +18,9 @@ type regime struct {
 	// lives says which of the answers to one token are good, where it may be
 	// presented again within a grace.
 	lives siblings
-	// revokes says that a used token that comes too late ends its whole family.
-	// One that was superseded is only refused: where a provider takes it for
-	// reuse, no design can be right about answers whose order nobody knows.
-	revokes bool
+	// revokes says that a used token that comes too late ends its whole family,
+	// superseding that one does which another answer to the same token ended.
+	revokes, superseding bool
 }
 
 type siblings string
@@ -50,6 +50,10 @@ func regimes() []regime {
 				r.name += "-revokes"
 			}
 			all = append(all, r)
+			if revokes && lives != allLive {
+				r.name, r.superseding = r.name+"-siblings", true
+				all = append(all, r)
+			}
 		}
 	}
 	return all
@@ -67,22 +71,28 @@ func regimeNamed(name string) regime {
 // house is a provider that keeps complete books.
 type house struct {
 	regime
+	life   time.Duration // of an access token
 	tokens map[string]*paper
 	order  []*paper
 }
 
 // paper is one refresh token in the books.
 type paper struct {
-	name     string
-	family   int64 // the consent it descends from
-	first    time.Time
-	children []*paper
-	dead     bool
-	senders  []grant.Nonce // who presented it
+	name       string
+	family     int64 // the consent it descends from
+	first      time.Time
+	parent     *paper
+	children   []*paper
+	dead       bool
+	superseded bool
+	by         *paper // the other answer that superseded it, or what it descends from
+	// asked and answered are when its sender looked at the clock for the last
+	// time before the request, and had the answer in hand; zero for never.
+	asked, answered time.Time
+	senders         []grant.Nonce // who presented it
 }
 
-// accessFor is so short that a grant is due as soon as it is committed: the
-// explorer decides who comes when, not the calendar.
+// accessFor is an access token's life unless the staging has another.
 const accessFor = 6 * time.Second
 
 func (h *house) issue(family int64) *paper {
@@ -95,9 +105,10 @@ func (h *house) issue(family int64) *paper {
 	return p
 }
 
-func (p *paper) pair() grant.Pair {
+// pair is what an answer with this token says.
+func (h *house) pair(p *paper) grant.Pair {
 	now := time.Now()
-	return grant.Pair{Access: secret.New("access-" + p.name), Refresh: secret.New(p.name), Issued: now, Expires: now.Add(accessFor)}
+	return grant.Pair{Access: secret.New("access-" + p.name), Refresh: secret.New(p.name), Issued: now, Expires: now.Add(cmp.Or(h.life, accessFor))}
 }
 
 func (p *paper) used() bool { return !p.first.IsZero() }
@@ -114,23 +125,26 @@ func (h *house) present(p *paper) *paper {
 		p.first = time.Now()
 	}
 	next := h.issue(p.family)
+	next.parent = p
 	switch h.lives {
 	case newestLives:
 		for _, older := range p.children {
-			h.supersede(older)
+			h.supersede(older, next)
 		}
 	case firstLives:
-		next.dead = len(p.children) > 0
+		if len(p.children) > 0 {
+			h.supersede(next, p.children[0])
+		}
 	}
 	p.children = append(p.children, next)
 	return next
 }
 
-// supersede ends a token and all that came of it.
-func (h *house) supersede(p *paper) {
-	p.dead = true
+// supersede ends a token and all that came of it, for another's sake.
+func (h *house) supersede(p, by *paper) {
+	p.dead, p.superseded, p.by = true, true, by
 	for _, c := range p.children {
-		h.supersede(c)
+		h.supersede(c, by)
 	}
 }
 
@@ -142,9 +156,12 @@ func (h *house) again(p *paper) bool {
 	return h.rotation.Policy == "grace" && time.Now().Before(p.first.Add(h.rotation.Grace.D()))
 }
 
+// ends reports whether presenting a token ends its family.
+func (h *house) ends(p *paper) bool { return h.revokes && h.reuse(p) || h.superseding && p.superseded }
+
 // reused is what a token that must not come any more leads to.
 func (h *house) reused(p *paper) {
-	if !h.revokes || !h.reuse(p) {
+	if !h.ends(p) {
 		return
 	}
 	for _, member := range h.order {

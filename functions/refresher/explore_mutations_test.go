@@ -20,6 +20,7 @@ type patch struct{ file, old, new string }
 
 const (
 	inRecover  = "shared/grant/recover.go"
+	inAside    = "shared/grant/aside.go"
 	inDue      = "shared/grant/due.go"
 	inExchange = "shared/refresh/exchange.go"
 	inCommit   = "shared/refresh/commit.go"
@@ -44,7 +45,7 @@ var mutations = []mutation{
 	{name: "verdictNoAsides", regime: "grace-newest", disturbances: 1, with: staging{runs: 3}, patches: []patch{
 		{inRecover, "g.best(func(Aside) bool { return true }); ok {", "g.best(func(Aside) bool { return true }); ok && !MUTANT {"},
 		{inTable, "len(g.Asides) != len(w.Unreadable) {", "len(g.Asides) != len(w.Unreadable) && !MUTANT {"}}},
-	{name: "verdictNoYoung", regime: "grace-newest", disturbances: 2, with: staging{only: []order{stall}}, patches: []patch{
+	{name: "verdictNoYoung", regime: "grace-newest", disturbances: 2, with: staging{only: []order{stall}, at: []string{"POST", "Commit"}}, patches: []patch{
 		{inRecover, "if now.Before(until) {", "if now.Before(until) && !MUTANT {"}}},
 	{name: "neverRollBefore", regime: "detect", disturbances: 1, patches: []patch{
 		{inRecover, "; ok { // row 1", "; ok && !MUTANT { // row 1"},
@@ -53,10 +54,16 @@ var mutations = []mutation{
 		{inRecover, "if risky { // row 4", "if risky && !MUTANT { // row 4"}}},
 	{name: "presentYoung", regime: "detect", disturbances: 1, patches: []patch{
 		{inRecover, "return latest(g.Edge(), oldAt(g.foreign(me, true)))", "if MUTANT {\nreturn g.Edge()\n}\nreturn latest(g.Edge(), oldAt(g.foreign(me, true)))"}}},
-	{name: "rollRemovesAllKnown", regime: "grace-newest", disturbances: 3, with: staging{only: []order{stall, loseAll}}, patches: []patch{
+	{name: "rollRemovesAllKnown", regime: "grace-newest", disturbances: 3, with: staging{only: []order{stall, loseAll}, at: []string{"Commit"}}, patches: []patch{
 		{inTable, "delete(g.Asides, w.Aside)\n", "delete(g.Asides, w.Aside)\nif MUTANT {\nclear(g.Asides)\n}\n"}}},
 	{name: "dropFormer", regime: "grace-newest", disturbances: 2, with: staging{only: []order{loseAll, crashSent}}, patches: []patch{
 		{inRoll, "if plan.KeepFormer {", "if plan.KeepFormer && !MUTANT {"}}},
+	{name: "orderFormerFirst", regime: "grace-newest-revokes", disturbances: 3, with: staging{runs: 3, only: []order{stall, loseAll}, at: []string{"Commit"}}, patches: []patch{
+		{inAside, "return b.Former\n", "return b.Former != MUTANT\n"}}},
+	{name: "youngerWaits", regime: "grace-newest-revokes-siblings", disturbances: 1, patches: []patch{
+		{inRecover, "ok && rotation.Policy == \"grace\" {", "ok && rotation.Policy == \"grace\" && !MUTANT {"}}},
+	{name: "byArrival", regime: "grace-newest-revokes-siblings", disturbances: 3, with: staging{runs: 3, only: []order{stall, loseAll}, at: []string{"Commit"}}, patches: []patch{
+		{inAside, "case !a.Issued.Equal(b.Issued):", "case !a.Issued.Equal(b.Issued) && !MUTANT:"}}},
 	{name: "commitRemovesAllAsides", regime: "grace-newest", disturbances: 2, with: staging{only: []order{loseAll, crashSent}}, patches: []patch{
 		{inTable, "delete(g.Asides, n)\n\t\t}\n", "delete(g.Asides, n)\n\t\t}\nif MUTANT {\nclear(g.Asides)\n}\n"}}},
 	{name: "removeKnownAtCommitTime", regime: "grace-first", disturbances: 2, with: staging{only: []order{loseAll, crashSent}}, patches: []patch{
@@ -67,12 +74,28 @@ var mutations = []mutation{
 		{inTable, "for _, n := range w.DropAttempts {\n", "if MUTANT {\nclear(g.Attempts)\n}\nfor _, n := range w.DropAttempts {\n"}}},
 	{name: "rollAnyBase", regime: "grace-newest", disturbances: 1, patches: []patch{
 		{inRecover, "!a.Former && a.Base == g.Generation }); ok", "MUTANT || !a.Former && a.Base == g.Generation }); ok"}}},
-	{name: "leaseNeverInReauth", regime: "strict", disturbances: 2, with: staging{runs: 3, only: []order{loseAll, crashSent}}, patches: []patch{
+	{name: "leaseNeverInReauth", regime: "strict", disturbances: 2, with: staging{runs: 3, only: []order{loseAll, crashSent}, at: []string{"Commit", "KeepAside"}}, patches: []patch{
 		{inTable, "g.Health == grant.ReauthorizationRequired && len(g.Asides) == 0)", "g.Health == grant.ReauthorizationRequired && (len(g.Asides) == 0 || MUTANT))"},
 		{inDue, "(g.Health != ReauthorizationRequired || len(g.Asides) > 0)", "(g.Health != ReauthorizationRequired || len(g.Asides) > 0 && !MUTANT)"}}},
-	{name: "asideNoAttemptCond", regime: "detect", disturbances: 2, patches: []patch{
+	{name: "asideNoAttemptCond", regime: "detect", disturbances: 2, with: staging{only: []order{loseOnce, crash}, at: []string{"Commit"}}, patches: []patch{
 		{inTable, "if !attempted(*g, w.Me) {\n\t\t\treturn false\n\t\t}\n\t\tg.Asides", "if !attempted(*g, w.Me) && !MUTANT {\n\t\t\treturn false\n\t\t}\n\t\tg.Asides"}}},
-	{name: "noRefusedMark", regime: "grace-newest", disturbances: 3, with: staging{only: []order{stall}}, patches: []patch{
+	{name: "selfByCommittedBy", regime: "detect", disturbances: 2, with: staging{only: []order{loseOnce, crash}, at: []string{"Commit"}}, patches: []patch{
+		{inCommit, "return fmt.Errorf(\"committing grant", "if current, refused := conflict(err); MUTANT && refused && current.CommittedBy == r.me {\nreturn nil\n}\nreturn fmt.Errorf(\"committing grant"},
+		{inTable, "if !attempted(*g, w.Me) && ", "if !attempted(*g, w.Me) && !MUTANT && "}}},
+	{name: "riskyBeforeAsides", regime: "grace-newest-revokes", disturbances: 2, with: staging{runs: 3, only: []order{stall, crash}, at: []string{"POST", "Commit"}}, patches: []patch{
+		{inRecover, "{ // row 2", "&& !MUTANT { // row 2"}}},
+	{name: "abandonAfterUnknown", regime: "grace-newest", disturbances: 2, patches: []patch{
+		{inExchange, "out := r.post(ctx, current)\n", "out := r.post(ctx, current)\nif VARIED && out.Class == oauth.Unknown {\nout = r.post(ctx, current)\n}\n"},
+		{inExchange, "if r.unknown {", "if r.unknown && !MUTANT {"}}},
+	{name: "commitNoTicket", regime: "detect", disturbances: 2, with: staging{only: []order{loseAll, crash}, at: []string{"Commit"}}, patches: []patch{
+		{inTable, "if g.Generation != w.Generation || !attempted(*g, w.Me) {\n\t\t\treturn false\n\t\t}\n\t\tinline(g, w.Sealed", "if g.Generation != w.Generation || !attempted(*g, w.Me) && !MUTANT {\n\t\t\treturn false\n\t\t}\n\t\tinline(g, w.Sealed"}}},
+	{name: "graceFromLast", regime: "grace-newest-revokes", disturbances: 2, with: staging{runs: 3, only: []order{stall, crash}, at: []string{"Commit"}}, patches: []patch{
+		{inRecover, "at.Before(first) {", "at.Before(first) != MUTANT {"}}},
+	{name: "presentReadLater", regime: "detect", disturbances: 0, with: staging{callback: true}, patches: []patch{
+		{inExchange, "p, err := r.c.Vault.Open(ctx, r.snapshot)", "opened := r.snapshot\nif MUTANT {\nif read, err := r.c.Store.Read(ctx, opened.ID); err == nil {\nopened = read\n}\n}\np, err := r.c.Vault.Open(ctx, opened)"}}},
+	{name: "leaseStampedLate", regime: "detect", disturbances: 1, patches: []patch{
+		{inTable, "if held(*g, w.At, w.Skew) || g.Generation != w.Generation {\n\t\t\treturn false\n\t\t}\n\t\tif !w.AnyHealth", "if MUTANT {\nw.Deadline = w.Deadline.Add(time.Since(w.At))\nw.At = time.Now()\n}\nif held(*g, w.At, w.Skew) || g.Generation != w.Generation {\n\t\t\treturn false\n\t\t}\n\t\tif !w.AnyHealth"}}},
+	{name: "noRefusedMark", regime: "grace-newest", disturbances: 2, with: staging{only: []order{stall}, at: []string{"POST", "Commit"}}, patches: []patch{
 		{inTable, "g.Refused = w.Generation\n", "if !MUTANT {\ng.Refused = w.Generation\n}\n"}}},
 	{name: "callbackNeedsLease", regime: "detect", disturbances: 0, with: staging{callback: true}, patches: []patch{
 		{inTable, "if g.Epoch != w.Epoch {", "if g.Epoch != w.Epoch || MUTANT && g.Lease != nil && g.Attempts[g.Lease.Owner].Kind != grant.KindCode {"}}},
@@ -88,6 +111,6 @@ var mutations = []mutation{
 	{name: "settleNoGen", regime: "detect", disturbances: 0, patches: []patch{
 		{inTable, "if g.Generation != w.Generation {\n\t\t\treturn false\n\t\t}\n\t\tg.Placement =", "if g.Generation != w.Generation && !MUTANT {\n\t\t\treturn false\n\t\t}\n\t\tg.Placement ="}}},
 	{name: "swapBeforePut", regime: "detect", disturbances: 0, patches: []patch{
-		{inSettle, "ref, at, err := c.Vault.Settle(ctx, g, p)", "if MUTANT {\n_ = c.Store.Settle(ctx, grant.SettleWrite{ID: g.ID, Generation: g.Generation, Ref: fmt.Sprintf(\"%s/%d\", g.ID, g.Generation)})\n}\nref, at, err := c.Vault.Settle(ctx, g, p)"},
+		{inSettle, "ref, at, err := c.Vault.Settle(ctx, g, p)", "if MUTANT {\n_ = c.Store.Settle(ctx, grant.SettleWrite{ID: g.ID, Generation: g.Generation, Ref: fmt.Sprintf(\"1/%d\", g.Generation)})\n}\nref, at, err := c.Vault.Settle(ctx, g, p)"},
 		{inSettle, "\t\"errors\"\n", "\t\"errors\"\n\t\"fmt\"\n"}}},
 }

@@ -66,8 +66,7 @@ func (s *stage) must(err error) {
 	}
 }
 
-// browser is the world as the callback reaches it. Its reads are no steps of
-// their own.
+// browser is the world as the callback reaches it.
 type browser struct {
 	gate
 	account string
@@ -75,11 +74,12 @@ type browser struct {
 }
 
 func (b *browser) Read(ctx context.Context, id grant.ID) (grant.Grant, error) {
+	if b.began {
+		return b.gate.Read(ctx, id)
+	}
 	g, err := b.table.Read(ctx, id)
 	b.knows("Read", canon(nil, g))
-	if !b.began {
-		g.Health = grant.ReauthorizationRequired // or nobody would be asked; a late answer may have cured it since
-	}
+	g.Health = grant.ReauthorizationRequired // or nobody would be asked; a late answer may have cured it since
 	return g, err
 }
 
@@ -96,7 +96,7 @@ func (b *browser) Exchange(context.Context, profile.Token, oauth.Request) oauth.
 	p := b.house.issue(family)
 	b.tell("        the code brings %s", p.name)
 	b.knows("CODE", []byte(p.name))
-	return oauth.Outcome{Class: oauth.Issued, Status: 200, Pair: p.pair(), Account: b.account}
+	return oauth.Outcome{Class: oauth.Issued, Status: 200, Pair: b.house.pair(p), Account: b.account}
 }
 
 func (b *browser) UserInfo(context.Context, string, secret.Text, string) (string, error) {

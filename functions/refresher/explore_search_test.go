@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +37,7 @@ const (
 	sleep   byte = 'w' // nobody is at work, time passes to the next wake
 	pause   byte = 'x' // time passes although somebody is at work, or nobody looks
 	finish  byte = 'f' // the fair worker, nothing that is on its way lands
+	linger  byte = 'i' // nobody is at work, time passes until a pair must be settled
 	deliver byte = 'd' // the same, everything lands before
 	late    byte = 'g' // the same as finish, when every grace is over
 )
@@ -53,7 +55,7 @@ func (s *stage) options(buf []option) []option {
 	}
 	g, now := s.grant(), time.Now()
 	wanted := g.Leasable(now) && g.Due(now)
-	if s.runs > 0 && wanted && s.refreshers() < s.alive {
+	if s.runs > 0 && (wanted || !g.Due(now) && g.SettleDue(now)) && s.refreshers() < s.alive {
 		buf = append(buf, option{kind: enter})
 	}
 	for _, o := range []struct {
@@ -68,6 +70,9 @@ func (s *stage) options(buf []option) []option {
 	if quiet {
 		if s.runs > 0 && !wanted && g.Enabled && !g.WakeAt.IsZero() && (g.Health != grant.ReauthorizationRequired || len(g.Asides) > 0) {
 			buf = append(buf, option{kind: sleep})
+			if g.SettleDue(now.Add(unsettled)) && !g.SettleDue(now) && !g.Due(now.Add(unsettled)) {
+				buf = append(buf, option{kind: linger})
+			}
 		}
 		buf = append(buf, option{kind: finish})
 		if len(s.flights) > 0 {
@@ -90,17 +95,26 @@ func (s *stage) disturbed(buf []option, quiet bool) []option {
 			continue
 		}
 		for _, o := range disturbing(a.op) {
-			if s.may(o) {
+			if s.may(o, a.op) && (o != lags || a.recent) {
 				buf = append(buf, option{kind: step, actor: a, order: o})
 			}
 		}
 	}
-	if (s.runs > 0 || !quiet) && s.may(stall) {
+	if s.mayStall(quiet) {
 		for _, d := range pauses[:s.distinct()] {
 			buf = append(buf, option{kind: pause, pause: d})
 		}
 	}
 	return buf
+}
+
+// mayStall reports whether time may pass although somebody is at work, or is
+// to come.
+func (s *stage) mayStall(quiet bool) bool {
+	if len(s.at) == 0 {
+		return (s.runs > 0 || !quiet) && s.may(stall, "")
+	}
+	return slices.ContainsFunc(s.actors, func(a *actor) bool { return !a.ended && s.may(stall, a.op) })
 }
 
 // distinct is how many of the pauses can make a difference.
@@ -153,6 +167,9 @@ func (s *stage) take(o option) bool {
 	case sleep:
 		s.sleepUntilDue()
 		s.tell("time passes to the next wake")
+	case linger:
+		s.passes(unsettled)
+		s.tell("a pair is inline for long")
 	case pause:
 		s.disturbances--
 		s.passes(o.pause)
@@ -174,6 +191,9 @@ func (s *stage) take(o option) bool {
 	return len(s.books.broken) == 0
 }
 
+// unsettled is longer than a committer takes to settle.
+const unsettled = 31 * time.Second
+
 // oldAfter is when a refresher's holder has surely ended.
 const oldAfter = grant.FunctionTimeout + 5*time.Second
 
@@ -184,13 +204,15 @@ func (s *stage) state() uint64 {
 	num(int(time.Since(s.began).Milliseconds()))
 	num(s.disturbances<<8 | s.runs)
 	num(s.nonces)
-	for _, on := range []bool{s.disable, s.judge, s.callback, s.stranger} {
+	for _, on := range []bool{s.disable, s.judge, s.callback, s.stranger, s.books.unavoidable} {
 		b = append(b, map[bool]byte{true: 1}[on])
 	}
 	for _, p := range s.house.order {
 		b = append(append(b, '#'), p.name...)
-		num(int(p.family)<<2 | map[bool]int{true: 1}[p.dead])
+		num(int(p.family)<<2 | map[bool]int{true: 1}[p.dead] | map[bool]int{true: 2}[p.superseded])
 		num(int(p.first.UnixMilli()))
+		num(int(p.asked.UnixMilli()))
+		num(int(p.answered.UnixMilli()))
 		for _, n := range p.senders {
 			b = append(b, n...)
 		}
@@ -198,12 +220,7 @@ func (s *stage) state() uint64 {
 			b = append(b, c.name...)
 		}
 	}
-	for g := range int64(12) {
-		if p, there := s.shelf[fmt.Sprintf("%s/%d", hotel, g)]; there {
-			num(int(g))
-			b = append(b, p.Refresh.Reveal()...)
-		}
-	}
+	b = s.shelf.canon(b)
 	for _, a := range s.actors {
 		if !a.ended {
 			b = append(append(append(b, '@'), a.op...), a.hand...)
@@ -234,16 +251,16 @@ type search struct {
 	path   []branch
 	paths  int // executions
 	steps  int
+	lost   int // executions in which a pair was lost unavoidably
 	found  *violation
-	ranOut bool // of time, before the end
+	ranOut bool // of executions, before the end
 }
 
 type branch struct{ taken, of int }
 
-// explore walks until the end, the first violation, or the limit.
-func explore(t *testing.T, c staging, limit time.Duration) *search {
+// explore walks until the end, the first violation, or so many executions.
+func explore(t *testing.T, c staging, limit int) *search {
 	s := &search{staging: c, seen: map[uint64]struct{}{}}
-	began := time.Now()
 	for {
 		s.execute(t, false)
 		if s.found != nil {
@@ -253,7 +270,7 @@ func explore(t *testing.T, c staging, limit time.Duration) *search {
 		if !s.next() {
 			return s
 		}
-		if limit > 0 && time.Since(began) > limit {
+		if s.paths == limit {
 			s.ranOut = true
 			return s
 		}
@@ -303,6 +320,9 @@ func (s *search) execute(t *testing.T, telling bool) {
 			}
 		}
 		st.clear()
+		if st.books.unavoidable {
+			s.lost++
+		}
 		if len(st.books.broken) > 0 {
 			s.found = &violation{broken: st.books.broken, story: st.story()}
 		}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"runtime"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,67 +13,8 @@ import (
 	"bellhop/shared/granttest"
 	"bellhop/shared/profile"
 	"bellhop/shared/refresh"
+	"bellhop/shared/vault"
 )
-
-// staging is what one exploration is about.
-type staging struct {
-	regime       regime
-	runs         int // leases that refreshers may try
-	alive        int // of them at once
-	disturbances int
-	// The others who may come, each once, at any time.
-	callback, stranger, disable, judge bool
-	// only, when not empty, leaves the other disturbances out.
-	only []order
-}
-
-func (c staging) String() string {
-	s := fmt.Sprintf("%s, %d runs, %d at once, %d disturbances", c.regime.name, c.runs, c.alive, c.disturbances)
-	for _, also := range []struct {
-		comes bool
-		name  string
-	}{{c.callback, "callback"}, {c.stranger, "stranger's callback"}, {c.disable, "disable"}, {c.judge, "late verdict"}} {
-		if also.comes {
-			s += ", " + also.name
-		}
-	}
-	return s
-}
-
-// order is what the scheduler makes of one effect.
-type order int
-
-const (
-	proceed   order = iota
-	crash           // its actor dies before it
-	crashSent       // its actor dies, and the effect is on its way
-	loseOnce        // the effect is on its way, its actor knows of nothing; a retry is answered
-	loseAll         // so it goes with all retries
-	twice           // done and answered, and a copy is on its way
-	notSent         // certainly not sent
-	stall           // time passes although somebody is at work
-)
-
-// may reports whether a disturbance is part of the exploration.
-func (c staging) may(o order) bool { return len(c.only) == 0 || slices.Contains(c.only, o) }
-
-var orderNames = [...]string{"", " dies before it", " dies, it is on its way", " hears nothing, it is on its way",
-	" hears nothing of all its tries, one is on its way", " is answered, a copy is on its way", " cannot send it"}
-
-// disturbing are the orders for an effect that cost a disturbance.
-func disturbing(op string) []order {
-	switch op {
-	case "Read", "Fetch":
-		return []order{crash}
-	case "Put":
-		return []order{crash, loseOnce}
-	case "POST":
-		return []order{crash, crashSent, loseOnce, notSent}
-	case "CODE":
-		return []order{crash, loseOnce}
-	}
-	return []order{crash, crashSent, loseOnce, loseAll, twice}
-}
 
 // flight is an effect on its way: it lands at any later time, or never.
 type flight struct {
@@ -92,7 +31,7 @@ type stage struct {
 	began   time.Time
 	table   *granttest.Memory
 	house   *house
-	shelf   map[string]grant.Pair // Secrets Manager, by ref
+	shelf   *shelf
 	actors  []*actor
 	turn    chan *actor
 	flights []flight
@@ -107,11 +46,11 @@ type stage struct {
 var seed = maphash.MakeSeed()
 
 func newStage(t *testing.T, c staging, tracing bool) *stage {
-	s := &stage{staging: c, began: time.Now(), table: granttest.NewMemory(), house: &house{regime: c.regime},
-		shelf: map[string]grant.Pair{}, turn: make(chan *actor), tracing: tracing}
-	s.books = books{stage: s, survived: map[grant.Nonce]int{}, formers: map[string]bool{}}
+	s := &stage{staging: c, began: time.Now(), table: granttest.NewMemory(), house: &house{regime: c.regime, life: c.life},
+		shelf: &shelf{secrets: map[string]map[string]version{}}, turn: make(chan *actor), tracing: tracing}
+	s.books = books{stage: s, survived: map[grant.Nonce]int{}, formers: map[string]bool{}, ends: map[grant.Nonce]time.Time{}}
 	s.table.Written = s.books.written
-	first := s.house.issue(1).pair()
+	first := s.house.pair(s.house.issue(1))
 	sealed, _ := coffer{}.Seal(hotel, 0, first)
 	times := grant.TimesOf(hotel, first, profile.RefreshRule{})
 	err := s.table.Create(t.Context(), grant.Grant{
@@ -142,7 +81,10 @@ type actor struct {
 	began  time.Time
 	life   time.Duration // after which Lambda has surely ended it
 	ended  bool
+	vault  *vault.Vault
 	silent string      // the write whose retries nobody hears
+	blind  string      // the version that it does not see yet
+	recent bool        // the version that it is about to read was put just now
 	seen   uint64      // of everything that it was answered
 	me     grant.Nonce // its lease's
 	lease  grant.Grant // its lease's answer
@@ -154,6 +96,7 @@ type actor struct {
 // enter starts an actor and brings it to its first effect.
 func (s *stage) enter(name string, life time.Duration, play func(ctx context.Context, a *actor)) {
 	a := &actor{stage: s, name: name, orders: make(chan order), began: time.Now(), life: life}
+	a.vault = s.shelf.vault(a)
 	s.actors = append(s.actors, a)
 	go func() {
 		defer func() {
@@ -186,7 +129,7 @@ func (a *actor) ask(op string) order {
 	if a.alone {
 		return proceed
 	}
-	a.op = op
+	a.op, a.blind = op, ""
 	a.turn <- a
 	o := <-a.orders
 	if o == crash {
@@ -222,58 +165,3 @@ func (a *actor) knows(what string, parts ...[]byte) {
 func (a *actor) flies(what string, land func()) {
 	a.flights = append(a.flights, flight{what: a.name + "'s " + what, id: a.seen, sent: time.Now(), land: land})
 }
-
-// passes lets time go by, for everybody. Who is older than a function can be is
-// dead, and so is what was on its way for longer than anything can be.
-func (s *stage) passes(d time.Duration) {
-	time.Sleep(d)
-	for _, a := range s.actors {
-		if !a.ended && time.Since(a.began) >= a.life {
-			s.move(a, crash)
-		}
-	}
-	var fresh []flight
-	for _, f := range s.flights {
-		if time.Since(f.sent) < 10*time.Minute {
-			fresh = append(fresh, f)
-		}
-	}
-	s.flights = fresh
-}
-
-// lands delivers one flight.
-func (s *stage) lands(i int) {
-	f := s.flights[i]
-	s.flights = append(append([]flight{}, s.flights[:i]...), s.flights[i+1:]...)
-	f.land()
-}
-
-// quiet reports whether nobody is at work.
-func (s *stage) quiet() bool { return s.living() == 0 }
-
-func (s *stage) living() int {
-	n := 0
-	for _, a := range s.actors {
-		if !a.ended {
-			n++
-		}
-	}
-	return n
-}
-
-// clear ends everybody, so that the bubble can close.
-func (s *stage) clear() {
-	for _, a := range s.actors {
-		if !a.ended {
-			s.move(a, crash)
-		}
-	}
-}
-
-func (s *stage) tell(format string, args ...any) {
-	if s.tracing {
-		s.trace = append(s.trace, fmt.Sprintf("%6.1fs  ", time.Since(s.began).Seconds())+fmt.Sprintf(format, args...))
-	}
-}
-
-func (s *stage) story() string { return strings.Join(s.trace, "\n") }
