@@ -13,12 +13,14 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"bellhop/shared/alerttest"
 	"bellhop/shared/connection"
 	"bellhop/shared/consenttest"
 	"bellhop/shared/grant"
 	"bellhop/shared/granttest"
 	"bellhop/shared/invtest"
 	"bellhop/shared/ledgertest"
+	"bellhop/shared/seal"
 	"bellhop/shared/secret"
 	"bellhop/shared/sqs"
 )
@@ -32,6 +34,9 @@ type office struct {
 	wakes   []sqs.Message
 	updates []sqs.Message
 	sendErr error
+	keys    secret.Text // the key set
+	moved   bool        // somebody else changes it at the same time
+	alerts  *alerttest.Memory
 }
 
 // queueFake keeps what was sent to one queue.
@@ -53,18 +58,28 @@ func (o *office) PutClientSecret(_ context.Context, client string, value secret.
 	return nil
 }
 
+// SealBytes seals as the vault does, and notes what; seals under a label are
+// told apart by what they hold.
 func (o *office) SealBytes(_ context.Context, label string, plain []byte) (grant.Sealed, error) {
 	o.sealed[label] = string(plain)
-	return grant.Sealed{Key: "k1", Data: []byte("sealed")}, nil
+	return grant.Sealed{Key: o.keySet().Current(), Data: plain}, nil
+}
+
+func (o *office) OpenBytes(_ context.Context, label string, s grant.Sealed) ([]byte, error) {
+	if !o.keySet().Knows(s.Key) || o.sealed[label] != string(s.Data) {
+		return nil, seal.ErrBroken
+	}
+	return s.Data, nil
 }
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func newOffice(t *testing.T) *office {
-	o := &office{t: t, secrets: map[string]secret.Text{}, sealed: map[string]string{}}
+	o := &office{t: t, secrets: map[string]secret.Text{}, sealed: map[string]string{}, alerts: &alerttest.Memory{}}
+	o.keys = secret.New(`{"v":1,"stack":"test","current":"k1","k1":"` + strings.Repeat("k", 64) + `"}`)
 	o.desk = &desk{
 		inventory: &invtest.Memory{}, grants: granttest.NewMemory(), rates: ledgertest.NewMemory(), tickets: &consenttest.Memory{},
-		secrets: o, sealer: o, wakes: queueFake{o, &o.wakes}, updates: queueFake{o, &o.updates},
+		secrets: o, sealer: o, keys: o, episodes: o.alerts, wakes: queueFake{o, &o.wakes}, updates: queueFake{o, &o.updates},
 		defaults: defaults{RedirectURI: "https://connect.example.com/oauth/callback", PublicURL: "https://connect.example.com", TokenHome: grant.HomeSecrets},
 		now:      func() time.Time { return noon },
 	}

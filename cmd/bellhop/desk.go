@@ -24,6 +24,8 @@ type desk struct {
 	rates     ledger.Store
 	secrets   clientSecrets
 	sealer    sealer
+	keys      keyring
+	episodes  episodes
 	tickets   tickets
 	wakes     sender // the refresh queue
 	updates   sender // the rates queue
@@ -51,6 +53,7 @@ type clientSecrets interface {
 // sealer seals what is kept in the table beside a connection.
 type sealer interface {
 	SealBytes(ctx context.Context, label string, plain []byte) (grant.Sealed, error)
+	OpenBytes(ctx context.Context, label string, s grant.Sealed) ([]byte, error)
 }
 
 // tickets keeps reconnect tickets, as digests: their text is shown once.
@@ -74,7 +77,7 @@ func (r *refusal) Error() string { return r.why }
 func refuse(format string, args ...any) error { return &refusal{fmt.Sprintf(format, args...)} }
 
 func isUnknown(err error) bool {
-	return errors.Is(err, connection.ErrUnknown) || errors.Is(err, connection.ErrUnknownClient) || errors.Is(err, grant.ErrNotFound)
+	return errors.Is(err, connection.ErrUnknown) || errors.Is(err, connection.ErrUnknownClient) || errors.Is(err, grant.ErrNotFound) || errors.Is(err, errNoKey)
 }
 
 func isTaken(err error) bool {

@@ -35,6 +35,11 @@ type cli struct {
 		Disable disableConnection `cmd:"" help:"Switch a connection's grant off: updates are taken in, nothing is sent or refreshed."`
 		Link    linkConnection    `cmd:"" help:"Make a reconnect link for the owner."`
 	} `cmd:"" help:"Properties at providers."`
+	Keys struct {
+		List   listKeys   `cmd:"" help:"List the keys that token pairs are sealed with, and what each still seals."`
+		Rotate rotateKeys `cmd:"" help:"Add a key, make it current, and reseal the signing secrets. Refreshes reseal the pairs."`
+		Retire retireKey  `cmd:"" help:"Remove a former key. Refuses while anything is sealed with it."`
+	} `cmd:"" help:"The key set that pairs and signing secrets are sealed with."`
 	Rates struct {
 		Send sendRates `cmd:"" help:"Send a rate update, as the PMS would, to the rates queue."`
 	} `cmd:"" help:"Rates."`

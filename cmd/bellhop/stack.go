@@ -58,13 +58,16 @@ func furnish(cfg aws.Config, out map[string]string) (*desk, error) {
 	}
 	tables, secrets, queues := dynamo.NewClient(cfg), secretsmanager.NewClient(cfg), sqs.NewClient(cfg)
 	grants, rates, prefix := need("GrantsTableName"), need("RatesTableName"), need("SecretsPrefix")
+	keys := need("KeysSecretArn")
 	d := &desk{
 		inventory: dynamo.NewInventory(tables, grants),
 		grants:    dynamo.NewGrants(tables, grants),
 		tickets:   dynamo.NewTickets(tables, grants),
 		rates:     dynamo.NewRates(tables, rates),
 		secrets:   secretsmanager.Writer{API: secrets, Prefix: prefix},
-		sealer:    vault.New(seal.NewSource(secretsmanager.KeySet{API: secrets, ID: need("KeysSecretArn")}, time.Now), nil),
+		sealer:    vault.New(seal.NewSource(secretsmanager.KeySet{API: secrets, ID: keys}, time.Now), nil),
+		episodes:  dynamo.NewOutbox(tables, grants),
+		keys:      secretsmanager.Keyring{API: secrets, ID: keys},
 		wakes:     sqs.New(queues, need("RefreshQueueUrl")),
 		updates:   sqs.New(queues, need("RatesQueueUrl")),
 		defaults:  defaults{RedirectURI: need("RedirectUri"), PublicURL: need("PublicUrl"), TokenHome: need("TokenHome")},
