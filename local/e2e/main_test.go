@@ -24,6 +24,7 @@ import (
 	"bellhop/local/proxy"
 	"bellhop/local/sandbox"
 	"bellhop/local/stack"
+	"bellhop/local/torture"
 )
 
 // switchVariable is the environment variable that `make test` sets: starting a
@@ -79,7 +80,7 @@ const interrupted = 130
 
 // configuration is the stack that the stories need: tokens of a minute, as a
 // provider in a hurry issues them, and both channels of alerts pointing here.
-func configuration(alerts *receiver) (stack.Config, error) {
+func configuration(alerts *receiver, witness *torture.Witness) (stack.Config, error) {
 	base := stack.DefaultPortBase
 	if text := os.Getenv(stack.PortBaseVariable); text != "" {
 		var err error
@@ -93,6 +94,7 @@ func configuration(alerts *receiver) (stack.Config, error) {
 			"SlackUrl": alerts.address(base) + "/slack", "AlertWebhookUrl": alerts.address(base) + "/webhook",
 			"AlertWebhookSecret": alerts.secret,
 		},
+		Observe: witness.Observe,
 		Sandbox: sandbox.Config{AccessTokenLifetime: time.Minute, ReuseGrace: 30 * time.Second, Seed: 1},
 	}, nil
 }
@@ -110,6 +112,7 @@ func TestBellhop(t *testing.T) {
 	t.Run("nothing_to_spare", w.rolesHaveNothingToSpare)
 	t.Run("roles", w.rolesKeepTheirBounds)
 	t.Run("example_events", w.exampleEventsAreAnswered)
+	t.Run("a_minute_of_torture", w.aMinuteOfTorture)
 	t.Run("books", w.booksAreRight)
 	t.Run("log", w.logHoldsEveryEvent)
 	t.Run("secrets", w.noSecretIsInAnyOutput)

@@ -20,6 +20,7 @@ import (
 
 	"bellhop/local/sandbox"
 	"bellhop/local/stack"
+	"bellhop/local/torture"
 )
 
 // world is the running stack with everything around it: the providers, the
@@ -27,6 +28,7 @@ import (
 type world struct {
 	*stack.Stack
 	books   *sandbox.Admin
+	witness *torture.Witness
 	alerts  *receiver
 	tables  *dynamodb.Client // the owner's, past the proxy
 	queues  *sqs.Client
@@ -58,8 +60,8 @@ func theWorld(t *testing.T) *world {
 
 // begin builds the command and starts the stack.
 func begin(ctx context.Context) (*world, error) {
-	w := &world{alerts: newReceiver(), used: map[string]bool{}, quiet: map[stack.Function]*sync.Mutex{stack.Refresher: {}, stack.Pusher: {}}}
-	config, err := configuration(w.alerts)
+	w := &world{alerts: newReceiver(), witness: torture.NewWitness(), used: map[string]bool{}, quiet: map[stack.Function]*sync.Mutex{stack.Refresher: {}, stack.Pusher: {}}}
+	config, err := configuration(w.alerts, w.witness)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,8 @@ type audit struct {
 	reasons       map[string]int
 
 	lost, twice, unexplained, unwell []finding
+	// asked are all reauthorizations, explained or not.
+	asked []finding
 }
 
 // The promises, as the findings word them.
@@ -133,12 +135,12 @@ func (a *audit) verdicts(grant string, all []presentation, entries []entry, held
 			continue
 		}
 		a.reasons[e.reason]++
-		if e.reason == "answer_lost" && answerLost(all, held, e.at) {
-			continue
+		f := finding{grant: grant, what: fmt.Sprintf("its owner was asked (%s)", e.reason), story: chronicle(all, entries, e.at)}
+		a.asked = append(a.asked, f)
+		if e.reason != "answer_lost" || !answerLost(all, held, e.at) {
+			f.what = fmt.Sprintf("%s (%s)", notExplained, e.reason)
+			a.unexplained = append(a.unexplained, f)
 		}
-		f := finding{grant: grant, what: fmt.Sprintf("%s (%s)", notExplained, e.reason)}
-		f.story = append(recent(all, e.at), clock(e.at)+" verdict "+e.reason)
-		a.unexplained = append(a.unexplained, f)
 	}
 }
 
@@ -199,19 +201,31 @@ func tell(what, grant string, p presentation, before []presentation, held []leas
 }
 
 func line(p presentation) string {
-	return fmt.Sprintf("%s generation %d (token %d) arrives: %s, accepted %t, answer delivered %t",
-		clock(p.at), p.Generation, p.Token, p.Reason, p.Accepted, p.Delivered)
+	text := fmt.Sprintf("%s   generation %d arrives: %s, accepted %t, answer delivered %t",
+		clock(p.at), p.Generation, p.Reason, p.Accepted, p.Delivered)
+	if p.fault != "" {
+		text += ", fault " + p.fault
+	}
+	return text
 }
 
-// recent are the last presentations before a moment.
-func recent(all []presentation, at time.Time) []string {
+// chronicle is what happened to a grant in the two minutes before a verdict: at
+// the provider, and in the table.
+func chronicle(all []presentation, entries []entry, verdict time.Time) []string {
+	from := verdict.Add(-2 * time.Minute)
 	var lines []string
 	for _, p := range all {
-		if !p.at.After(at) {
+		if p.at.After(from) && !p.at.After(verdict) {
 			lines = append(lines, line(p))
 		}
 	}
-	return lines[max(0, len(lines)-4):]
+	for _, e := range entries {
+		if e.at.After(from) && !e.at.After(verdict) {
+			lines = append(lines, e.String())
+		}
+	}
+	slices.Sort(lines) // each begins with its time
+	return lines
 }
 
 // broken are all findings, the gravest kind first.

@@ -33,6 +33,7 @@ type presentation struct {
 	sandbox.Presentation
 	at    time.Time
 	token *sandbox.Token
+	fault string // that its request met
 }
 
 // byGrant sorts the presentations of refresh tokens by grant and then by the
@@ -47,7 +48,11 @@ func (b *books) byGrant() map[string][]presentation {
 		}
 		t := &b.tokens[p.Token-1]
 		if b.grants[t.Property] {
-			all[t.Property] = append(all[t.Property], presentation{p, time.UnixMilli(p.At), t})
+			x := presentation{Presentation: p, at: time.UnixMilli(p.At), token: t}
+			if p.Request > 0 && p.Request <= len(b.requests) {
+				x.fault = b.requests[p.Request-1].Fault
+			}
+			all[t.Property] = append(all[t.Property], x)
 		}
 	}
 	for _, of := range all {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,6 +38,12 @@ type fleet struct {
 	http      *http.Client
 	ids       []string
 }
+
+// prefix begins the names of all grants, connections and properties of a fleet.
+const prefix = "torture-"
+
+// Owns reports whether a grant, connection or property is of a tortured fleet.
+func Owns(id string) bool { return strings.HasPrefix(id, prefix) }
 
 // One room under one plan is enough to push something.
 const (
@@ -74,7 +81,7 @@ func newFleet(s *stack.Stack, n int) (*fleet, error) {
 		http: &http.Client{Timeout: 30 * time.Second},
 	}
 	for i := range n {
-		f.ids = append(f.ids, fmt.Sprintf("torture-%04d", i+1))
+		f.ids = append(f.ids, fmt.Sprintf("%s%04d", prefix, i+1))
 	}
 	return f, nil
 }

@@ -2,12 +2,14 @@ package torture
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"bellhop/local/proxy"
+	"bellhop/shared/grant"
 )
 
 // act is one of the refresh protocol's writes, by the name that
@@ -43,6 +45,18 @@ type entry struct {
 	others     bool
 }
 
+// String words an entry for a story.
+func (e entry) String() string {
+	text := fmt.Sprintf("%s %s by %.8s", clock(e.at), e.act, e.me)
+	if e.act == leased {
+		text += fmt.Sprintf(", generation %d, another's attempt in sight: %t", e.generation, e.suspect)
+	}
+	if e.reason != "" {
+		text += ": " + e.reason
+	}
+	return text
+}
+
 // journal is what the table itself has answered to every lease and to all that
 // ends one, in the order of its answers. It is written by the proxy, behind its
 // faults: a write whose answer was lost on the way is in it, one that never
@@ -76,7 +90,7 @@ func newJournal() *journal { return &journal{grants: map[string]*story{}} }
 
 // Observe takes one write in; it is the proxy's Observe.
 func (j *journal) Observe(o proxy.Observation) {
-	grant, found := grantOf(o.Key)
+	id, found := grantOf(o.Key)
 	if !found || !o.Landed || o.Operation == "PutItem" {
 		return
 	}
@@ -86,10 +100,10 @@ func (j *journal) Observe(o proxy.Observation) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	s := j.grants[grant]
+	s := j.grants[id]
 	if s == nil {
 		s = &story{open: map[string]attempt{}}
-		j.grants[grant] = s
+		j.grants[id] = s
 	}
 	if e.act == leased && !s.due.IsZero() {
 		j.late = append(j.late, e.at.Sub(s.due))
@@ -219,15 +233,14 @@ func dropped(o proxy.Observation) []string {
 }
 
 // unsettled lists the grants whose present credential may be spent: an attempt
-// at it has been open for longer than an exchange in good order takes.
-func (j *journal) unsettled(now time.Time) []string {
-	const ordinary = 2 * time.Second
+// at it has been open for longer than an age.
+func (j *journal) unsettled(now time.Time, age time.Duration) []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var all []string
 	for grant, s := range j.grants {
 		for _, a := range s.open {
-			if a.generation == s.generation && now.Sub(a.at) > ordinary {
+			if a.generation == s.generation && now.Sub(a.at) > age {
 				all = append(all, grant)
 				break
 			}
@@ -235,6 +248,20 @@ func (j *journal) unsettled(now time.Time) []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// held reports whether anybody who may still be alive holds an attempt.
+func (j *journal) held(now time.Time) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, s := range j.grants {
+		for _, a := range s.open {
+			if now.Sub(a.at) < grant.FunctionTimeout {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // recovering reports whether somebody before may have spent the grant's present

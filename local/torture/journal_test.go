@@ -207,10 +207,10 @@ func TestJournal_Unsettled(t *testing.T) {
 	at7 := map[string]any{"generation": number(7)}
 	w.lease(t, store, "a", at7)
 	later := func() time.Time { return w.now.Add(time.Minute) }
-	if got := w.journal.unsettled(w.now.Add(time.Second)); len(got) != 0 {
+	if got := w.journal.unsettled(w.now.Add(time.Second), ordinary); len(got) != 0 {
 		t.Errorf("an exchange that goes on is called unsettled: %v", got)
 	}
-	if got := w.journal.unsettled(later()); len(got) != 1 {
+	if got := w.journal.unsettled(later(), ordinary); len(got) != 1 {
 		t.Errorf("a dead holder's attempt: %v", got)
 	}
 	if w.journal.recovering("g") {
@@ -223,7 +223,7 @@ func TestJournal_Unsettled(t *testing.T) {
 	if err := store.Commit(t.Context(), grant.CommitWrite{ID: "g", Me: "b", Generation: 7}); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.journal.unsettled(later()); len(got) != 0 {
+	if got := w.journal.unsettled(later(), ordinary); len(got) != 0 {
 		t.Errorf("after a commit: %v; the attempt is at a pair that is gone", got)
 	}
 	w.lease(t, store, "c", map[string]any{"generation": number(8)})

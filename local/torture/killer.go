@@ -61,6 +61,9 @@ const (
 	quietFor   = 12 * time.Second // at least, between two
 	mendWithin = 45 * time.Second
 	calmFor    = 4 * time.Second // before a wave, without cut-off answers
+	// ordinary is how old an attempt gets by the provider's own faults, which
+	// mend themselves: in a large fleet there is always one of those.
+	ordinary = 6 * time.Second
 )
 
 // run strikes in waves until ctx ends. Each is as large as quota says at its
@@ -118,7 +121,7 @@ func (k *killer) mend(ctx context.Context) {
 	began := time.Now()
 	for sleep(ctx, 500*time.Millisecond) {
 		over := time.Since(began)
-		if over > mendWithin || over > quietFor && (k.grace == 0 || len(k.journal.unsettled(time.Now())) == 0) {
+		if over > mendWithin || over > quietFor && (k.grace == 0 || len(k.journal.unsettled(time.Now(), ordinary)) == 0) {
 			return
 		}
 	}
@@ -127,7 +130,7 @@ func (k *killer) mend(ctx context.Context) {
 // strike deals one blow, and reports whether somebody was hit.
 func (k *killer) strike(ctx context.Context) bool {
 	k.mu.Lock()
-	b := choose(k.random, k.inUse)
+	b := choose(k.random, k.inUse, k.done)
 	if b.at != nil {
 		k.inUse[b.at] = true
 	}
@@ -177,7 +180,7 @@ func (k *killer) below(n int) int {
 }
 
 // trapFor is how long a trap waits for somebody to come.
-const trapFor = 2 * time.Second
+const trapFor = 3 * time.Second
 
 // killAt ends the first process that comes to a point. Its call is held there
 // until the proxy has seen it go: so a write before the point has had no effect,

@@ -13,7 +13,7 @@ func TestChoose_Shares(t *testing.T) {
 	random, blows := rand.New(rand.NewPCG(1, 1)), 20_000
 	at, pushers, anywhere, open := map[string]int{}, 0, 0, 0
 	for range blows {
-		b := choose(random, nil)
+		b := choose(random, nil, tally{Kills: 1, Open: 1})
 		switch {
 		case b.at == nil:
 			anywhere++
@@ -46,11 +46,29 @@ func TestChoose_Shares(t *testing.T) {
 	}
 }
 
+// While too few of the kills fell inside an open attempt, the next one is to,
+// unless all such points are in use.
+func TestChoose_OpenAttemptsFirst(t *testing.T) {
+	random, inUse := rand.New(rand.NewPCG(4, 4)), map[*point]bool{}
+	for range 2 {
+		b := choose(random, inUse, tally{Kills: 10, Open: 1})
+		if b.at == nil || !b.at.open {
+			t.Fatalf("the next blow is %+v", b)
+		}
+		inUse[b.at] = true
+	}
+	for range 200 {
+		if b := choose(random, inUse, tally{Kills: 10, Open: 1}); b.at != nil && b.at.open {
+			t.Fatalf("%q is in use", b.at.name)
+		}
+	}
+}
+
 // Two traps for the same call would take it from each other.
 func TestChoose_NoPointTwiceAtOnce(t *testing.T) {
 	random, inUse := rand.New(rand.NewPCG(2, 2)), map[*point]bool{}
 	for range 500 {
-		b := choose(random, inUse)
+		b := choose(random, inUse, tally{Kills: 1, Open: 1})
 		if b.at == nil {
 			continue
 		}

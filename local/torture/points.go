@@ -27,7 +27,7 @@ type point struct {
 
 // ofFleet is what only calls about the fleet's own items have in their bodies.
 func ofFleet(service, operation, also string) proxy.Match {
-	item := map[string]string{"dynamodb": `#torture-`, "secretsmanager": "grant/torture-"}[service]
+	item := map[string]string{"dynamodb": "#" + prefix, "secretsmanager": "grant/" + prefix}[service]
 	return proxy.Match{Service: service, Operation: operation, Body: item, Also: also}
 }
 
@@ -68,9 +68,16 @@ const (
 )
 
 // choose decides the next blow. The points in use are left out: two traps for
-// the same call would take it from each other.
-func choose(random *rand.Rand, inUse map[*point]bool) blow {
+// the same call would take it from each other. While too few of the kills fell
+// inside an open attempt, the next one is to.
+func choose(random *rand.Rand, inUse map[*point]bool, done tally) blow {
 	b := blow{function: stack.Refresher}
+	if done.Open*openShare <= done.Kills {
+		b.at = weigh(random, func(p *point) bool { return p.open && !inUse[p] })
+	}
+	if b.at != nil {
+		return b
+	}
 	if random.Float64() < pusherShare {
 		b.function = stack.Pusher
 	}

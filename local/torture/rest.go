@@ -38,15 +38,18 @@ func (r *run) rest(ctx context.Context) error {
 	if err := r.fleet.disable(ctx); err != nil {
 		return fmt.Errorf("switching the fleet off: %w", err)
 	}
-	if !sleep(ctx, grant.FunctionTimeout) { // whoever holds a lease comes to its end
-		return ctx.Err()
+	// Whoever holds a lease comes to its end, or is ended with his function.
+	for end := time.Now().Add(grant.FunctionTimeout); r.witness.held(time.Now()) && time.Now().Before(end); {
+		if !sleep(ctx, look) {
+			return ctx.Err()
+		}
 	}
 	return nil
 }
 
 func (r *run) rested(calm time.Time) bool {
 	j := r.witness.journal
-	return j.behind(r.fleet.ids, calm) == 0 && len(j.unsettled(time.Now())) == 0 && len(j.dead()) == 0
+	return j.behind(r.fleet.ids, calm) == 0 && len(j.unsettled(time.Now(), ordinary)) == 0 && len(j.dead()) == 0
 }
 
 // audit reads all books and judges them.
@@ -55,10 +58,11 @@ func (r *run) audit(ctx context.Context, result *Result) error {
 	for _, id := range r.fleet.ids {
 		b.grants[id] = true
 	}
-	var problems [3]error
+	var problems [4]error
 	b.tokens, problems[0] = r.fleet.books.Tokens(ctx)
 	b.presentations, problems[1] = r.fleet.books.Presentations(ctx, 0)
-	b.ends, problems[2] = r.ends(ctx)
+	b.requests, problems[2] = r.fleet.books.Requests(ctx, 0)
+	b.ends, problems[3] = r.ends(ctx)
 	if err := errors.Join(problems[:]...); err != nil {
 		return fmt.Errorf("reading the books: %w", err)
 	}

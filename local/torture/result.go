@@ -67,8 +67,8 @@ func (r *Result) searchLogs(folder string) error {
 // prove that none is.
 var ErrBroken = errors.New("not as promised")
 
-// verdict is nil when everything is as promised.
-func (r *Result) verdict() error {
+// Verdict is nil when everything is as promised.
+func (r *Result) Verdict() error {
 	var problems []error
 	for _, p := range []struct {
 		wrong bool
@@ -101,7 +101,7 @@ const firstStories = 5
 
 // Print is for people at a terminal: what was reached, and the first stories of
 // what is not as promised.
-func (r *Result) print(out io.Writer) {
+func (r *Result) Print(out io.Writer) {
 	if !r.audited {
 		fmt.Fprintf(out, "\ntorture: broken off after %s and %d rotations, %d kills (%d inside an open attempt), %d stops; nothing was judged, nothing is written\n",
 			r.took.Round(time.Second), r.rotations, r.tally.Kills, r.Open, r.tally.Stops)
@@ -112,6 +112,9 @@ func (r *Result) print(out io.Writer) {
 		fmt.Fprintf(out, "  %-54s %s\n", row.what, row.value)
 	}
 	broken := r.broken()
+	if r.Grace > 0 {
+		broken = append(broken, r.asked...) // nobody should have been
+	}
 	for _, f := range broken[:min(len(broken), firstStories)] {
 		fmt.Fprintf(out, "\n  BROKEN: %s\n", f)
 	}
@@ -193,7 +196,7 @@ func (r *Result) page(stamp string) string {
 	}
 	fmt.Fprintf(&text, "### Torture, %s\n\n%s\n\n", kind, stamp)
 	fmt.Fprintf(&text, "`make torture ARGS=\"--rotations %d --grace %s --grants %d\"`", r.Rotations, r.Grace, r.Grants)
-	if err := r.verdict(); err != nil {
+	if err := r.Verdict(); err != nil {
 		fmt.Fprintf(&text, ": **%s**", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	text.WriteString("\n\n| | |\n|---|---|\n")

@@ -26,7 +26,7 @@ func asPromised() *Result {
 
 // Each promise by itself makes the command fail, and says which it was.
 func TestVerdict(t *testing.T) {
-	if err := asPromised().verdict(); err != nil {
+	if err := asPromised().Verdict(); err != nil {
 		t.Fatal(err)
 	}
 	one := []finding{{grant: "g", what: "x", story: []string{"12:00 it happened"}}}
@@ -48,13 +48,13 @@ func TestVerdict(t *testing.T) {
 	} {
 		r := asPromised()
 		row.spoil(r)
-		if err := r.verdict(); !errors.Is(err, ErrBroken) || !strings.Contains(err.Error(), row.want) {
+		if err := r.Verdict(); !errors.Is(err, ErrBroken) || !strings.Contains(err.Error(), row.want) {
 			t.Errorf("%v, want %q", err, row.want)
 		}
 	}
 	noGrace := asPromised()
 	noGrace.Grace, noGrace.reasons = 0, map[string]int{"answer_lost": 3}
-	if err := noGrace.verdict(); err != nil {
+	if err := noGrace.Verdict(); err != nil {
 		t.Errorf("without a grace lost answers cost clicks: %v", err)
 	}
 }
@@ -66,7 +66,7 @@ func TestPrint(t *testing.T) {
 		r.lost = append(r.lost, finding{grant: "torture-0007", what: lostInSilence, generation: 3, story: []string{"12:00:00.000 it arrives"}})
 	}
 	var out strings.Builder
-	r.print(&out)
+	r.Print(&out)
 	if n := strings.Count(out.String(), "BROKEN: "+lostInSilence+": grant torture-0007\n      12:00:00.000 it arrives"); n != firstStories {
 		t.Errorf("%d stories are told\n%s", n, out.String())
 	}
@@ -75,7 +75,7 @@ func TestPrint(t *testing.T) {
 	}
 	r.audited, r.rotations = false, 1234
 	out.Reset()
-	r.print(&out)
+	r.Print(&out)
 	if !strings.Contains(out.String(), "1234 rotations") || !strings.Contains(out.String(), "nothing is written") {
 		t.Errorf("broken off: %s", out.String())
 	}

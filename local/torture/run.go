@@ -57,16 +57,13 @@ func On(ctx context.Context, s *stack.Stack, w *Witness, c Config) (*Result, err
 	return result, err
 }
 
-// between is about the time between two refreshes of a token of a minute.
-const between = 36 * time.Second
-
 // connect makes the provider as unforgiving as it is to be, and the fleet.
 func (r *run) connect(ctx context.Context) error {
 	switches, err := r.fleet.books.Switches(ctx, sandbox.Cloudbeds)
 	if err != nil {
 		return err
 	}
-	switches.AccessTokenLifetime, switches.ReuseGrace = life.Milliseconds(), r.Grace.Milliseconds()
+	switches.AccessTokenLifetime, switches.ReuseGrace = r.Life.Milliseconds(), r.Grace.Milliseconds()
 	switches.Reuse = sandbox.ReuseDetect
 	if err := r.fleet.books.SetSwitches(ctx, sandbox.Cloudbeds, switches); err != nil {
 		return err
@@ -76,7 +73,7 @@ func (r *run) connect(ctx context.Context) error {
 		rotation = profile.Rotation{Policy: "grace", Grace: profile.Seconds(r.Grace)}
 	}
 	began := time.Now()
-	over := min(between, time.Duration(r.Grants)*300*time.Millisecond)
+	over := min(r.between(), time.Duration(r.Grants)*300*time.Millisecond)
 	if err := r.fleet.connect(ctx, rotation, over); err != nil {
 		return fmt.Errorf("connecting the fleet: %w", err)
 	}
@@ -194,7 +191,7 @@ func (r *run) quota(done tally) (kills int, stop bool) {
 	if err != nil {
 		return 1, false
 	}
-	rate := float64(r.Grants) / between.Seconds()
+	rate := float64(r.Grants) / r.between().Seconds()
 	return share(done, r.Config, (float64(rotations)+rate*cycle.Seconds())/float64(r.Rotations))
 }
 

@@ -43,6 +43,9 @@ type Config struct {
 	// Grace is for how long a rotated refresh token still answers. Zero means
 	// not at all, and reuse revokes the family.
 	Grace time.Duration
+	// Life is how long the provider's access tokens live; a token is refreshed
+	// when two thirds of its life are over. Zero means a minute.
+	Life time.Duration
 	// Kills and Stops are how many processes are ended with SIGKILL, and how
 	// many stopped past their lease and continued, at least. Zero means one for
 	// every 100 and for every 2,000 rotations.
@@ -87,6 +90,9 @@ func (c Config) complete() (Config, error) {
 			problems = append(problems, errors.New(p.text))
 		}
 	}
+	if c.Life == 0 {
+		c.Life = time.Minute
+	}
 	if c.Kills == 0 {
 		c.Kills = max(1, c.Rotations/rotationsPerKill)
 	}
@@ -124,7 +130,7 @@ func Run(ctx context.Context, c Config) error {
 		// must not be the queue's only one.
 		Parameters: map[string]string{"ReservedConcurrency": "small"},
 		Proxy:      Settings(), Observe: w.Observe,
-		Sandbox: sandbox.Config{AccessTokenLifetime: life, Seed: c.Seed},
+		Sandbox: sandbox.Config{Seed: c.Seed},
 	})
 	if err != nil {
 		return err
@@ -138,7 +144,7 @@ func Run(ctx context.Context, c Config) error {
 		err = result.searchLogs(s.Folder)
 	}
 	if result != nil {
-		result.print(c.Out)
+		result.Print(c.Out)
 	}
 	if err != nil {
 		if cause := context.Cause(running); cause != nil && ctx.Err() == nil {
@@ -149,11 +155,11 @@ func Run(ctx context.Context, c Config) error {
 	if err := result.write(context.WithoutCancel(ctx), s.Folder); err != nil {
 		return err
 	}
-	return result.verdict()
+	return result.Verdict()
 }
 
-// life is how long the provider's access tokens live.
-const life = time.Minute
+// between is about the time between two refreshes of a grant.
+func (c Config) between() time.Duration { return c.Life * 6 / 10 }
 
 // Witness is what must watch a stack from its start on; see [On].
 type Witness struct{ *journal }
