@@ -23,6 +23,7 @@ import (
 	"bellhop/shared/ledgertest"
 	"bellhop/shared/profile"
 	"bellhop/shared/secret"
+	"bellhop/shared/secrettest"
 	"bellhop/shared/sqs"
 	"bellhop/shared/wake"
 )
@@ -87,7 +88,7 @@ func (liveGrants) Hasten(context.Context, grant.HastenWrite) error { return nil 
 type openVault struct{}
 
 func (openVault) Open(context.Context, grant.Grant) (grant.Pair, error) {
-	return grant.Pair{Access: secret.New("t")}, nil
+	return grant.Pair{Access: secret.New(secrettest.Mint("t"))}, nil
 }
 
 // shelf keeps what is sent to a queue.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ import (
 	"bellhop/shared/dynamo"
 	"bellhop/shared/grant"
 	"bellhop/shared/profile"
+	"bellhop/shared/secrettest"
 )
 
 // TestWire_AgainstRealComponents runs the function as it is wired, with tables,
@@ -45,7 +47,7 @@ func TestWire_AgainstRealComponents(t *testing.T) {
 	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		minted++
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"access_token":"minted-%d","token_type":"Bearer","expires_in":60}`, minted)
+		fmt.Fprintf(w, `{"access_token":%q,"token_type":"Bearer","expires_in":60}`, secrettest.Mint(strconv.Itoa(minted)))
 	}))
 	defer issuer.Close()
 	s := newStack(t)
@@ -76,7 +78,7 @@ func TestWire_AgainstRealComponents(t *testing.T) {
 		t.Errorf("grant after its refresh: %+v, %v, minted %d", g, err, minted)
 	}
 	p, err := r.cycle.Vault.Open(t.Context(), g)
-	if err != nil || p.Access.Reveal() != "minted-1" {
+	if err != nil || p.Access.Reveal() != secrettest.Mint("1") {
 		t.Errorf("the settled pair does not open: %v", err)
 	}
 }

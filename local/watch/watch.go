@@ -74,10 +74,10 @@ type line struct {
 	Action, Package, Test, Output string
 }
 
-// follow records every output and shows what `go test` would: what is a
-// package's own, and of tests those that failed.
+// follow records every output and shows what `go test` would: each package's
+// verdict, and what packages and tests that failed have said.
 func (c Config) follow(out io.Reader, record io.Writer) error {
-	kept := map[[2]string]*strings.Builder{} // output of running tests
+	kept := map[[2]string]*strings.Builder{} // output of tests and packages that are not done
 	lines := bufio.NewReader(out)
 	for {
 		raw, err := lines.ReadBytes('\n')
@@ -101,15 +101,13 @@ func (c Config) take(raw []byte, kept map[[2]string]*strings.Builder, record io.
 	_, _ = io.WriteString(record, l.Output)
 	at := [2]string{l.Package, l.Test}
 	switch {
-	case l.Test == "":
-		if l.Output != "PASS\n" {
-			_, _ = io.WriteString(c.Out, l.Output)
+	case l.Package == "" || l.Test == "" && verdict(l.Output):
+		if strings.HasPrefix(l.Output, "FAIL\t") {
+			c.show(kept, at)
 		}
+		_, _ = io.WriteString(c.Out, l.Output)
 	case l.Action == "fail":
-		if b := kept[at]; b != nil {
-			_, _ = io.WriteString(c.Out, b.String())
-		}
-		delete(kept, at)
+		c.show(kept, at)
 	case l.Action == "pass", l.Action == "skip":
 		delete(kept, at)
 	case l.Output != "" && !strings.HasPrefix(l.Output, "=== "):
@@ -118,6 +116,24 @@ func (c Config) take(raw []byte, kept map[[2]string]*strings.Builder, record io.
 		}
 		kept[at].WriteString(l.Output)
 	}
+}
+
+// verdict reports whether an output is a package's last line.
+func verdict(output string) bool {
+	for _, begin := range []string{"ok  \t", "FAIL\t", "?   \t"} {
+		if strings.HasPrefix(output, begin) {
+			return true
+		}
+	}
+	return false
+}
+
+// show prints what was kept, and forgets it.
+func (c Config) show(kept map[[2]string]*strings.Builder, at [2]string) {
+	if b := kept[at]; b != nil {
+		_, _ = io.WriteString(c.Out, b.String())
+	}
+	delete(kept, at)
 }
 
 // search looks for tokens in the record and the logs, and shows where they are,

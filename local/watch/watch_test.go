@@ -21,7 +21,7 @@ func module(t *testing.T, printed string) string {
 		"go.mod": "module example\n\ngo 1.26\n",
 		"pass/p_test.go": "package pass\nimport (\"fmt\"; \"testing\")\nfunc TestQuiet(t *testing.T) { t.Log(\"a quiet word\"); fmt.Println(`" +
 			printed + "`) }\n",
-		"fail/f_test.go": "package fail\nimport \"testing\"\nfunc TestLoud(t *testing.T) { t.Run(\"inner\", func(t *testing.T) { t.Error(\"a loud word\") }) }\n",
+		"fail/f_test.go": "package fail\nimport \"testing\"\nfunc TestMain(m *testing.M) { println(\"a word of its main\"); m.Run() }\nfunc TestLoud(t *testing.T) { t.Run(\"inner\", func(t *testing.T) { t.Error(\"a loud word\") }) }\n",
 		"off/o_test.go":  "package off\nvar x int = \"\"\n",
 	} {
 		path := filepath.Join(root, filepath.FromSlash(name))
@@ -52,12 +52,12 @@ func TestRun_ShowsWhatGoTestShows(t *testing.T) {
 	if !errors.As(err, &exit) || errors.Is(err, ErrToken) {
 		t.Errorf("failing tests: %v", err)
 	}
-	for _, want := range []string{"ok  \texample/pass", "--- FAIL: TestLoud/inner", "a loud word", "FAIL\texample/fail", "[build failed]", "cannot use"} {
+	for _, want := range []string{"ok  \texample/pass", "--- FAIL: TestLoud/inner", "a loud word", "a word of its main", "FAIL\texample/fail", "[build failed]", "cannot use"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not shown:\n%s", want, out)
 		}
 	}
-	for _, no := range []string{"a quiet word", "hello", "=== RUN", `"Action"`} {
+	for _, no := range []string{"a quiet word", "hello", "=== RUN", `"Action"`, "PASS"} {
 		if strings.Contains(out, no) {
 			t.Errorf("%q is shown:\n%s", no, out)
 		}

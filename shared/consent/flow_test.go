@@ -24,6 +24,7 @@ import (
 	"bellhop/shared/profile"
 	"bellhop/shared/seal"
 	"bellhop/shared/secret"
+	"bellhop/shared/secrettest"
 	"bellhop/shared/vault"
 )
 
@@ -155,7 +156,7 @@ func (d *desk) must(err error) {
 func (d *desk) issues(scopes ...string) func(oauth.Request) oauth.Outcome {
 	return func(r oauth.Request) oauth.Outcome {
 		return oauth.Outcome{Class: oauth.Issued, Pair: grant.Pair{
-			Access: secret.New("access-" + r.Code.Reveal()), Refresh: secret.New("refresh-" + r.Code.Reveal()),
+			Access: secret.New(secrettest.Mint("access-" + r.Code.Reveal())), Refresh: secret.New(secrettest.Mint("refresh-" + r.Code.Reveal())),
 			Scopes: scopes, Issued: d.clock, Expires: d.clock.Add(time.Hour),
 		}}
 	}
@@ -232,7 +233,7 @@ func TestConsent_TheWholeWay(t *testing.T) {
 		t.Errorf("the grant: %+v", g)
 	}
 	pair, err := vault.New(seal.NewSource(keySet{}, nil), nil).Open(t.Context(), g)
-	if err != nil || pair.Access.Reveal() != "access-code-1" || pair.Refresh.Reveal() != "refresh-code-1" {
+	if err != nil || pair.Access.Reveal() != secrettest.Mint("access-code-1") || pair.Refresh.Reveal() != secrettest.Mint("refresh-code-1") {
 		t.Errorf("the pair cannot be opened: %v", err)
 	}
 	if ep, _ := d.table.Episode(t.Context(), "grant-1", 2); ep.Waiting != 40 {
@@ -425,7 +426,7 @@ func TestCallback_AnotherAccount(t *testing.T) {
 	if e.Account != "999" || e.Pinned != "4711" || !e.Again.Equal(d.link) {
 		t.Errorf("the page says %+v", e.Result)
 	}
-	if len(d.bank.revoked) != 1 || d.bank.revoked[0] != "refresh-code-1" {
+	if len(d.bank.revoked) != 1 || d.bank.revoked[0] != secrettest.Mint("refresh-code-1") {
 		t.Errorf("revoked %v, want the issued refresh token", d.bank.revoked)
 	}
 	d.unchanged()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"bellhop/shared/secret"
+	"bellhop/shared/secrettest"
 )
 
 // reply is a server that answers as a test says, and a call to it.
@@ -24,12 +25,12 @@ func reply(t *testing.T, h http.HandlerFunc) Call {
 	return Call{Method: http.MethodPost, URL: s.URL + "/push", Header: http.Header{"Content-Type": {"text/plain"}}, Body: []byte("rates")}
 }
 
-var with = Credentials{Access: secret.New("access-1"), Key: "key-1", KeyHeader: "Idempotency-Key"}
+var with = Credentials{Access: secret.New(secrettest.Mint("access-1")), Key: "key-1", KeyHeader: "Idempotency-Key"}
 
 func TestSend_CarriesCallAndCredentials(t *testing.T) {
 	c := reply(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		if string(body) != "rates" || r.Header.Get("Authorization") != "Bearer access-1" ||
+		if string(body) != "rates" || r.Header.Get("Authorization") != "Bearer "+secrettest.Mint("access-1") ||
 			r.Header.Get("Idempotency-Key") != "key-1" || r.Header.Get("Content-Type") != "text/plain" {
 			t.Errorf("request is %v %q", r.Header, body)
 		}

@@ -12,6 +12,7 @@ import (
 	"bellhop/shared/dialect"
 	"bellhop/shared/grant"
 	"bellhop/shared/secret"
+	"bellhop/shared/secrettest"
 	"bellhop/shared/wake"
 )
 
@@ -93,7 +94,7 @@ func (f *fakeGrants) change(id grant.ID, change func(*grant.Grant)) {
 // accessOf is the token of a generation: what the fake vault opens and the
 // hotel's provider knows.
 func accessOf(g grant.Grant) string {
-	return string(g.ID) + ":" + strconv.FormatInt(g.Generation, 10)
+	return secrettest.Mint(string(g.ID) + ":" + strconv.FormatInt(g.Generation, 10))
 }
 
 type fakeVault struct{ opened int }

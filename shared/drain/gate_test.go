@@ -73,12 +73,12 @@ func TestDrain_OldAccessDiesAtRefresh(t *testing.T) {
 func TestDrain_401WithANewerGeneration(t *testing.T) {
 	w := newWorld(t)
 	d := w.process()
-	w.hotel.forget("g-lisbon-1:7")
+	w.hotel.forget(accessOf(grant.Grant{ID: "g-lisbon-1", Generation: 7}))
 	first := true
 	w.hotel.meet = func(http.ResponseWriter, *http.Request) bool {
 		if first {
 			first = false
-			w.hotel.tokens["g-lisbon-1:8"] = true
+			w.hotel.tokens[accessOf(grant.Grant{ID: "g-lisbon-1", Generation: 8})] = true
 			w.grants.change("g-lisbon-1", func(g *grant.Grant) { g.Generation = 8 })
 		}
 		return false
@@ -93,7 +93,7 @@ func TestDrain_401WithANewerGeneration(t *testing.T) {
 func TestDrain_401OnTwoGenerationsIsAVerdict(t *testing.T) {
 	w := newWorld(t)
 	d := w.process()
-	w.hotel.forget("g-lisbon-1:7")
+	w.hotel.forget(accessOf(grant.Grant{ID: "g-lisbon-1", Generation: 7}))
 	w.push(d, lisbon, update(1, 1, 3, price(100)))
 	if l := w.lane(lisbon); l.Refused != 7 || l.Hold != holdAuth {
 		t.Fatalf("lane is %+v, want generation 7 refused", l)
@@ -109,7 +109,7 @@ func TestDrain_401OnTwoGenerationsIsAVerdict(t *testing.T) {
 		t.Errorf("hastened %+v, want generation 7", w.grants.hasten)
 	}
 	w.renew(lisbon)
-	w.hotel.forget("g-lisbon-1:8")
+	w.hotel.forget(accessOf(grant.Grant{ID: "g-lisbon-1", Generation: 8}))
 	w.clock.advance(time.Minute)
 	if err := d.Wake(t.Context(), wake.Message{Kind: wake.Lane, Connection: lisbon, At: w.clock.now()}); err != nil {
 		t.Fatal(err)
@@ -189,12 +189,12 @@ func TestTokens_OpenedOncePerGeneration(t *testing.T) {
 	tokens := NewTokens(v)
 	g := grant.Grant{ID: "g", Generation: 3}
 	for range 3 {
-		if got, err := tokens.Access(t.Context(), g); err != nil || got.Reveal() != "g:3" {
+		if got, err := tokens.Access(t.Context(), g); err != nil || got.Reveal() != accessOf(g) {
 			t.Fatalf("got %v", err)
 		}
 	}
 	g.Generation = 4
-	if got, _ := tokens.Access(t.Context(), g); got.Reveal() != "g:4" || v.opened != 2 {
+	if got, _ := tokens.Access(t.Context(), g); got.Reveal() != accessOf(g) || v.opened != 2 {
 		t.Errorf("opened %d times, want once for each generation", v.opened)
 	}
 	g.Epoch = 1 // a new consent

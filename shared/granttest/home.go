@@ -10,6 +10,7 @@ import (
 
 	"bellhop/shared/grant"
 	"bellhop/shared/secret"
+	"bellhop/shared/secrettest"
 )
 
 // Home is a [grant.Home] in memory. It polices misuse: another pair under a
@@ -92,8 +93,8 @@ func HomeSuite(t *testing.T, open func(t *testing.T) grant.Home) {
 // pairOf is the pair of a generation, recognisable by its tokens.
 func pairOf(generation int64) grant.Pair {
 	return grant.Pair{
-		Access:  secret.New(fmt.Sprintf("access-%d", generation)),
-		Refresh: secret.New(fmt.Sprintf("refresh-%d", generation)),
+		Access:  secret.New(secrettest.Mint(fmt.Sprintf("access-%d", generation))),
+		Refresh: secret.New(secrettest.Mint(fmt.Sprintf("refresh-%d", generation))),
 		Scopes:  []string{"rates:read"}, Issued: noon, Expires: noon.Add(time.Minute),
 	}
 }

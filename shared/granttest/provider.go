@@ -10,6 +10,7 @@ import (
 	"bellhop/shared/oauth"
 	"bellhop/shared/profile"
 	"bellhop/shared/secret"
+	"bellhop/shared/secrettest"
 )
 
 // Act is what becomes of one request to a [Provider].
@@ -143,11 +144,11 @@ func (p *Provider) issue() (grant.Pair, *token) {
 	if p.tokens == nil {
 		p.tokens = map[string]*token{}
 	}
-	t := &token{name: fmt.Sprintf("refresh-%d", p.minted)}
+	t := &token{name: secrettest.Mint(fmt.Sprintf("refresh-%d", p.minted))}
 	p.tokens[t.name] = t
 	now := p.Now()
 	return grant.Pair{
-		Access: secret.New(fmt.Sprintf("access-%d", p.minted)), Refresh: secret.New(t.name),
+		Access: secret.New(secrettest.Mint(fmt.Sprintf("access-%d", p.minted))), Refresh: secret.New(t.name),
 		Issued: now, Expires: now.Add(p.Life),
 	}, t
 }

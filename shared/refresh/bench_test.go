@@ -14,6 +14,7 @@ import (
 	"bellhop/shared/profile"
 	"bellhop/shared/seal"
 	"bellhop/shared/secret"
+	"bellhop/shared/secrettest"
 	"bellhop/shared/vault"
 )
 
@@ -66,7 +67,7 @@ func newStep(t *testing.T) *step {
 // pair is the pair of the n-th exchange, issued now.
 func pair(n int) grant.Pair {
 	return grant.Pair{
-		Access: secret.New(fmt.Sprintf("access-%d", n)), Refresh: secret.New(fmt.Sprintf("refresh-%d", n)),
+		Access: secret.New(secrettest.Mint(fmt.Sprintf("access-%d", n))), Refresh: secret.New(secrettest.Mint(fmt.Sprintf("refresh-%d", n))),
 		Issued: time.Now(), Expires: time.Now().Add(time.Minute),
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"bellhop/shared/oauth"
 	"bellhop/shared/profile"
 	"bellhop/shared/secret"
+	"bellhop/shared/secrettest"
 )
 
 func TestExchange_Asks(t *testing.T) {
@@ -20,7 +21,7 @@ func TestExchange_Asks(t *testing.T) {
 		}
 		q := s.asked[0]
 		if q.Kind != grant.KindRefresh || q.Endpoint != "https://override.example/token" || q.ClientID != "bellhop" ||
-			!q.Refresh.Equal(secret.New("refresh-0")) || !q.ClientSecret.Equal(secret.New("s")) {
+			!q.Refresh.Equal(secret.New(secrettest.Mint("refresh-0"))) || !q.ClientSecret.Equal(secret.New("s")) {
 			s.Errorf("asked %+v", q)
 		}
 		if latest := r.snapshot.Lease.Deadline.Add(-10 * time.Second); !q.Deadline.Equal(latest) {
@@ -56,7 +57,7 @@ func TestCommit_WhatTheAnswerLeftUnsaid(t *testing.T) {
 		}
 		g := s.now()
 		p, err := s.Vault.Open(s.Context(), g)
-		if err != nil || !p.Refresh.Equal(secret.New("refresh-0")) || !p.Access.Equal(secret.New("access-1")) {
+		if err != nil || !p.Refresh.Equal(secret.New(secrettest.Mint("refresh-0"))) || !p.Access.Equal(secret.New(secrettest.Mint("access-1"))) {
 			s.Errorf("the old refresh token is gone: %v", err)
 		}
 		if len(g.Scopes) != 1 || g.Health != grant.OK {

@@ -11,7 +11,10 @@ import (
 	htmltemplate "html/template"
 	"log"
 	"log/slog"
+	"reflect"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"text/template"
 
@@ -46,6 +49,10 @@ type deep struct {
 }
 type embedded struct{ secret.Text }
 
+// named has the closure and none of the methods.
+type named secret.Text
+type generic[T any] struct{ value T }
+
 func shapes() map[string]any {
 	s := secret.New(canary)
 	u := &unexported{s}
@@ -67,6 +74,12 @@ func shapes() map[string]any {
 		},
 		"error":        fmt.Errorf("exchanging %v: %w", s, errors.New("refused")),
 		"joined error": errors.Join(fmt.Errorf("a %s", s), fmt.Errorf("b %+v", exported{s})),
+		"named type":   named(s),
+		"generic":      generic[secret.Text]{s},
+		"reflected":    reflect.ValueOf(s),
+		"sync map":     syncMap(s),
+		"atomic":       atomicValue(s),
+		"closure":      func() secret.Text { return s },
 		"method value": s.Reveal,
 		"channel of":   make(chan secret.Text, 1),
 	}
@@ -75,12 +88,31 @@ func shapes() map[string]any {
 // silent fails the test when the canary is in what was printed.
 func silent(t *testing.T, how, printed string) {
 	t.Helper()
+	if shows(printed) {
+		t.Errorf("%s lets the secret out: %q", how, printed)
+	}
+}
+
+func syncMap(s secret.Text) *sync.Map {
+	m := new(sync.Map)
+	m.Store("token", s)
+	return m
+}
+
+func atomicValue(s secret.Text) *atomic.Value {
+	v := new(atomic.Value)
+	v.Store(s)
+	return v
+}
+
+// shows reports whether the canary is in what was printed.
+func shows(printed string) bool {
 	for _, d := range dresses {
 		if strings.Contains(printed, d) {
-			t.Errorf("%s lets the secret out: %q", how, printed)
-			return
+			return true
 		}
 	}
+	return false
 }
 
 func TestText_PrintsNowhereByFmt(t *testing.T) {
