@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"maps"
 
 	"slices"
@@ -130,6 +131,11 @@ func (d drawer) PutSecretValue(_ context.Context, in *awssecrets.PutSecretValueI
 		return nil, err
 	}
 	return &awssecrets.PutSecretValueOutput{VersionId: in.ClientRequestToken}, nil
+}
+
+// UpdateSecretVersionStage is for the secrets of people.
+func (d drawer) UpdateSecretVersionStage(context.Context, *awssecrets.UpdateSecretVersionStageInput, ...func(*awssecrets.Options)) (*awssecrets.UpdateSecretVersionStageOutput, error) {
+	return nil, errors.New("nobody moves a label here")
 }
 
 // GetSecretValue reads a version, which it may not see yet.

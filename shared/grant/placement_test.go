@@ -12,7 +12,7 @@ func TestPlacement_Same(t *testing.T) {
 		t.Error("equal placements differ")
 	}
 	for name, change := range map[string]func(*Placement){
-		"home": func(p *Placement) { p.Home = "x" }, "put": func(p *Placement) { p.Put = noon },
+		"put":   func(p *Placement) { p.Put = noon },
 		"epoch": func(p *Placement) { p.Epoch++ }, "writes": func(p *Placement) { p.Writes = 0 },
 		"since": func(p *Placement) { p.Since = noon.Add(time.Millisecond) }, "retired": func(p *Placement) { p.Retired = nil },
 		"another name": func(p *Placement) { p.Retired = []string{"b"} },
