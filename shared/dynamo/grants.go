@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -86,8 +87,14 @@ func newChange(name string, id grant.ID) *change {
 // when adds a condition, in DynamoDB's words.
 func (c *change) when(condition string) { c.ifs = append(c.ifs, "("+condition+")") }
 
-// value binds a value that conditions and updates name.
-func (c *change) value(name string, v types.AttributeValue) { c.values[name] = v }
+// value binds a value that conditions and updates name. One name stands for one
+// value: the writes' own words must not meet the attributes' that put binds.
+func (c *change) value(name string, v types.AttributeValue) {
+	if was, bound := c.values[name]; bound && !reflect.DeepEqual(was, v) {
+		panic("dynamo: " + c.name + " binds " + name + " twice")
+	}
+	c.values[name] = v
+}
 
 // put sets an attribute to a value.
 func (c *change) put(attribute string, v types.AttributeValue) {

@@ -32,8 +32,8 @@ func (s *Grants) Verdict(ctx context.Context, w grant.VerdictWrite) error {
 
 // ifOnly is "exactly these asides are there".
 func (c *change) ifOnly(these []grant.Nonce) {
-	c.value(":asides", num(int64(len(these))))
-	c.when("size(asides) = :asides")
+	c.value(":kept", num(int64(len(these))))
+	c.when("size(asides) = :kept")
 	for i, n := range these {
 		label := fmt.Sprintf("aside%d", i)
 		c.nonce(label, n)
