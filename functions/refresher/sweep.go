@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,9 +17,11 @@ import (
 )
 
 const (
-	// shardsAtOnce bounds how many index shards are read side by side, and so
-	// how many grants are.
+	// shardsAtOnce bounds how many index shards are worked on side by side, and
+	// readAtOnce how many grants of each are in memory at a time: what a sweep
+	// needs does not grow with the fleet.
 	shardsAtOnce = 16
+	readAtOnce   = 100
 	// sweepReserve is kept for sending what was found: nothing more is read
 	// when less time than this is left.
 	sweepReserve = 5 * time.Second
@@ -29,9 +32,11 @@ type index interface {
 	Due(ctx context.Context, shard string, until time.Time) ([]wake.Due, error)
 }
 
-// reader reads a grant: an index entry does not say how fast it lives.
+// reader reads grants, up to a hundred at a time: an index entry does not say
+// how fast its grant lives. Grants that are gone are left out; with an error
+// come those that could be read.
 type reader interface {
-	Read(ctx context.Context, id grant.ID) (grant.Grant, error)
+	ReadMany(ctx context.Context, ids []grant.ID) ([]grant.Grant, error)
 }
 
 // queue takes wakes.
@@ -66,8 +71,7 @@ func (s *sweeper) sweep(ctx context.Context, t wake.Tick) error {
 	shards.SetLimit(shardsAtOnce)
 	for _, shard := range wake.Shards() {
 		shards.Go(func() error {
-			sent, err := s.sweepGrants(ctx, t, shard)
-			done.note(sent, err)
+			s.sweepGrants(ctx, t, shard, done)
 			return nil
 		})
 		shards.Go(func() error {
@@ -105,32 +109,36 @@ func (d *swept) note(sent []wake.Send, err error) {
 	}
 }
 
-// sweepGrants wakes the grants of one shard. Each is read: its client is the
-// group that must not starve the others, and its cadence says whether it needs
-// more than one wake before the next sweep.
-func (s *sweeper) sweepGrants(ctx context.Context, t wake.Tick, shard string) ([]wake.Send, error) {
+// sweepGrants wakes the grants of one shard, a hundred at a time, each hundred
+// sent before the next is read. They are read: a grant's client is the group
+// that must not starve the others, and its cadence says whether it needs more
+// than one wake before the next sweep.
+func (s *sweeper) sweepGrants(ctx context.Context, t wake.Tick, shard string, done *swept) {
 	due, err := s.grants.Due(ctx, shard, t.Minute.Add(wake.GrantsAhead))
-	var sends []wake.Send
-	for _, d := range due {
-		id, ok := wake.GrantOf(d)
-		if !ok || !t.Calls(d.At) {
-			continue
-		}
+	done.note(nil, err)
+	for part := range slices.Chunk(called(t, due), readAtOnce) {
 		if s.short(ctx) {
-			err = errors.Join(err, fmt.Errorf("shard %s: time is up, the rest waits a minute", shard))
-			break
+			done.note(nil, fmt.Errorf("shard %s: time is up, the rest waits a minute", shard))
+			return
 		}
-		g, readErr := s.store.Read(ctx, id)
-		if errors.Is(readErr, grant.ErrNotFound) {
-			continue // removed; the index will know in a moment
+		grants, err := s.store.ReadMany(ctx, part)
+		var sends []wake.Send
+		for _, g := range grants {
+			sends = append(sends, t.ForGrant(g)...)
 		}
-		if readErr != nil {
-			err = errors.Join(err, readErr)
-			continue
-		}
-		sends = append(sends, t.ForGrant(g)...)
+		done.note(s.deliver(ctx, s.refreshQueue, sends, err))
 	}
-	return s.deliver(ctx, s.refreshQueue, sends, err)
+}
+
+// called are the grants of these entries that this tick sends for.
+func called(t wake.Tick, due []wake.Due) []grant.ID {
+	var ids []grant.ID
+	for _, d := range due {
+		if id, ok := wake.GrantOf(d); ok && t.Calls(d.At) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // sweepRates wakes the lanes, jobs and read-backs of one shard. It looks ahead

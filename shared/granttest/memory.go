@@ -111,6 +111,22 @@ func (m *Memory) Read(ctx context.Context, id grant.ID) (grant.Grant, error) {
 	return Clone(g), nil
 }
 
+// ReadMany reads those of the grants that are there.
+func (m *Memory) ReadMany(ctx context.Context, ids []grant.ID) ([]grant.Grant, error) {
+	var found []grant.Grant
+	for _, id := range ids {
+		g, err := m.Read(ctx, id)
+		switch {
+		case errors.Is(err, grant.ErrNotFound):
+		case err != nil:
+			return found, err
+		default:
+			found = append(found, g)
+		}
+	}
+	return found, nil
+}
+
 // Create implements [grant.Store].
 func (m *Memory) Create(ctx context.Context, g grant.Grant) error {
 	return m.faulty(ctx, "Create", func() error {
