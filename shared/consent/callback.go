@@ -159,7 +159,7 @@ func (f *Flow) exchange(ctx context.Context, x *exchanged, code, verifier secret
 	for _, s := range ours.Tries() {
 		x.secret = s
 		out = f.Provider.Exchange(ctx, x.profile.Token, oauth.Request{
-			Kind: grant.KindCode, Endpoint: x.endpoints.Token, ClientID: x.client.ClientID, ClientSecret: s, Headers: ours.Headers,
+			Kind: grant.KindCode, Endpoint: x.endpoints.Token, Introspect: x.endpoints.Introspect, ClientID: x.client.ClientID, ClientSecret: s, Headers: ours.Headers,
 			Code: code, Verifier: verifier, RedirectURI: x.redirect, Deadline: f.Now().Add(sendWithin),
 		})
 		if out.Class != oauth.BadClient {

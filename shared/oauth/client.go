@@ -32,9 +32,10 @@ type Config struct {
 // Client speaks to the token endpoints of all providers. It holds no token and
 // no secret. It is safe for concurrent use.
 type Client struct {
-	timeout time.Duration
-	now     func() time.Time
-	http    http.RoundTripper
+	timeout       time.Duration
+	introspectFor time.Duration
+	now           func() time.Time
+	http          http.RoundTripper
 }
 
 // NewClient returns a client with a transport of its own: what another package
@@ -43,7 +44,7 @@ func NewClient(c Config) *Client {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Client{timeout: cmp.Or(c.Timeout, exchangeFor), now: c.Now, http: newTransport()}
+	return &Client{timeout: cmp.Or(c.Timeout, exchangeFor), introspectFor: introspectFor, now: c.Now, http: newTransport()}
 }
 
 // Exchange presents the credential of r once and judges the answer. It returns
@@ -52,7 +53,8 @@ func NewClient(c Config) *Client {
 // The request is written at most once and follows no redirect. Until the first
 // byte of what carries the credential is on the way nothing was spent, and the
 // class says so (NotSent); from then on everything but a readable answer is
-// Unknown.
+// Unknown. Where an answer does not say how long its token lives, and r names
+// an introspection endpoint, that is asked, within the same bound.
 func (c *Client) Exchange(ctx context.Context, p profile.Token, r Request) Outcome {
 	start := wall(c.now())
 	out := c.exchange(ctx, p, r, start)
@@ -83,6 +85,9 @@ func (c *Client) exchange(ctx context.Context, p profile.Token, r Request, start
 	out := judge(p, a, start)
 	if out.Class == Unknown && gate.shut() {
 		out.Class = NotSent // it answered the head alone
+	}
+	if out.Class == Issued && out.Pair.Documented && r.Introspect != "" {
+		out.Pair = c.askLife(ctx, p, r, out.Pair)
 	}
 	return out
 }

@@ -67,6 +67,7 @@ type Outcome struct {
 type Request struct {
 	Kind         grant.Kind
 	Endpoint     string // absolute URL; https, or http to a loopback address
+	Introspect   string // RFC 7662, to ask for a life that the answer does not tell; empty for none
 	ClientID     string
 	ClientSecret secret.Text
 	Username     secret.Text            // of the password grant

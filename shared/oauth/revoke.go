@@ -13,7 +13,7 @@ import (
 
 // StatusError is an answer that was not a success. It holds no body.
 type StatusError struct {
-	Act    string // "revoking" or "asking userinfo"
+	Act    string // "revoking", "introspecting" or "asking userinfo"
 	Status int
 }
 

@@ -98,8 +98,9 @@ func (r *Run) post(ctx context.Context, ours connection.Secrets, clientSecret se
 	ctx, cancel := bounded(ctx, exchangeFor)
 	defer cancel()
 	token := r.profile.Token
+	endpoints := r.client.EndpointsOver(token.Endpoints)
 	out := r.c.Exchange.Exchange(ctx, token, oauth.Request{
-		Kind: r.kind(), Endpoint: r.client.EndpointsOver(token.Endpoints).Token,
+		Kind: r.kind(), Endpoint: endpoints.Token, Introspect: endpoints.Introspect,
 		ClientID: r.client.ClientID, ClientSecret: clientSecret,
 		Username: ours.Username, Password: ours.Password, Headers: ours.Headers,
 		Refresh: r.pair.Refresh, RedirectURI: r.client.RedirectURI, Scopes: token.Scopes, Deadline: latest,
