@@ -4,7 +4,7 @@
 # installed into this folder: .venv (MiniStack and the SAM CLI), .local (what
 # runs here), .aws-sam (what goes to AWS). `make clean` removes all three.
 
-.PHONY: help run up deploy invoke build test explore fuzz lint fmt clean tools compile setup stage vet unit
+.PHONY: help run up deploy invoke build test torture explore fuzz lint fmt clean tools compile setup stage vet unit
 .DEFAULT_GOAL := help
 
 # Nothing here may lead to somebody's AWS account: that is `sam deploy`'s, by hand.
@@ -23,6 +23,7 @@ help:
 	@echo 'make test     everything that is checked before a change lands'
 	@echo 'make explore  the refresh cycle under every interleaving and fault, for some minutes (ARGS="-seed 7 -wander 1m")'
 	@echo 'make fuzz     every fuzz function, one after another (FUZZTIME=10m for each, FUZZ=regexp for some, ARGS="--keep 20" grows their corpora)'
+	@echo 'make torture  1,500 grants, 100,000 rotations, a thousand kills: 50 minutes, into docs/figures.md (ARGS="--rotations 20000 --grace 0")'
 	@echo 'make up       the local stack, until Ctrl-C'
 	@echo 'make invoke   FUNCTION=pusher EVENT=events/rates.json: one event, on the stack that `make up` runs'
 	@echo 'make deploy   the present code, onto the stack that `make up` runs'
@@ -37,6 +38,9 @@ help:
 run: stage
 	@$(PLAIN) go build -o .local/bin/bellhop ./cmd/bellhop
 	@$(LOCAL) show $(ARGS)
+
+torture: stage
+	@$(LOCAL) torture $(ARGS)
 
 up: stage
 	@$(LOCAL) up $(ARGS)
