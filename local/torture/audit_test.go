@@ -246,6 +246,24 @@ func TestAudit_UnexplainedReauthorizations(t *testing.T) {
 	}
 }
 
+// A lost answer explains a verdict that says so, and no other.
+func TestAudit_ALostAnswerExplainsNoOtherReason(t *testing.T) {
+	l := blank()
+	first := l.issue()
+	l.wrote(0, leased, "a")
+	l.present(first, 0.1, sandbox.ReasonOK)
+	l.issue()
+	l.wrote(53, leased, "b").suspect = true
+	l.present(first, 53.1, sandbox.ReasonReuse)
+	l.wrote(53.2, condemned, "b").reason = "revoked"
+	l.wrote(55, consented, "")
+	l.ended("healthy", l.issue())
+	a := l.findings(t, notExplained+" (revoked)")
+	if story := fmt.Sprint(a.asked[0].story); len(a.asked) != 1 || !strings.Contains(story, "verdict by b: revoked") || !strings.Contains(story, "arrives: reuse") {
+		t.Errorf("the story is %s", story)
+	}
+}
+
 func TestAudit_WhatGrantsHoldInTheEnd(t *testing.T) {
 	for _, row := range []struct {
 		name string

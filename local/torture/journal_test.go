@@ -216,6 +216,12 @@ func TestJournal_Unsettled(t *testing.T) {
 	if w.journal.recovering("g") {
 		t.Error("a first attempt is called a recovery")
 	}
+	if err := store.Release(t.Context(), grant.ReleaseWrite{ID: "g", Me: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.journal.unsettled(later(), ordinary); len(got) != 1 {
+		t.Errorf("a release leaves the attempt where it is: %v", got)
+	}
 	w.lease(t, store, "b", at7)
 	if !w.journal.recovering("g") {
 		t.Error("a second attempt is not called a recovery")
