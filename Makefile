@@ -4,7 +4,7 @@
 # installed into this folder: .venv (MiniStack and the SAM CLI), .local (what
 # runs here), .aws-sam (what goes to AWS). `make clean` removes all three.
 
-.PHONY: help run up deploy invoke build test torture explore fuzz lint fmt clean tools compile setup stage vet unit
+.PHONY: help run up deploy invoke build test torture explore bench fuzz lint fmt clean tools compile setup stage vet unit
 .DEFAULT_GOAL := help
 
 # Nothing here may lead to somebody's AWS account: that is `sam deploy`'s, by hand.
@@ -24,6 +24,7 @@ help:
 	@echo 'make explore  the refresh cycle under every interleaving and fault, for some minutes (ARGS="-seed 7 -wander 1m")'
 	@echo 'make fuzz     every fuzz function, one after another (FUZZTIME=10m for each, FUZZ=regexp for some, ARGS="--keep 20" grows their corpora)'
 	@echo 'make torture  1,500 grants, 100,000 rotations, a thousand kills: 50 minutes, into docs/figures.md (ARGS="--rotations 20000 --grace 0")'
+	@echo 'make bench    what is promised in numbers, measured into docs/figures.md (some minutes, on a machine that does nothing else)'
 	@echo 'make up       the local stack, until Ctrl-C'
 	@echo 'make invoke   FUNCTION=pusher EVENT=events/rates.json: one event, on the stack that `make up` runs'
 	@echo 'make deploy   the present code, onto the stack that `make up` runs'
@@ -86,6 +87,11 @@ watched = $(LOCAL) watch --record .local/test/$(1).log
 # with two; more of both at random, from a seed that it prints.
 explore:
 	go test -count=1 -v -timeout 60m -run '^TestExplore_' ./functions/refresher -args -explore -wander 30s $(ARGS)
+
+# Counts and ratios are the same everywhere; times are this machine's.
+bench: stage
+	@$(PLAIN) go -C local build -o ../.local/bin/contender ./bench/contender
+	@$(LOCAL) bench $(ARGS)
 
 # Found by themselves in both modules; half a minute each, unless told.
 fuzz: $(LOCAL)

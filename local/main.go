@@ -18,14 +18,15 @@ import (
 type commands struct {
 	PortBase int `env:"BELLHOP_PORT_BASE" default:"18640" placeholder:"PORT" help:"First of the five ports on 127.0.0.1 (${default}; $BELLHOP_PORT_BASE)."`
 
-	Show    run     `cmd:"" help:"Show Bellhop at work, and judge it."`
-	Up      up      `cmd:"" help:"Start the local stack and keep it until Ctrl-C."`
-	Deploy  deploy  `cmd:"" help:"Deploy the template and the functions as built onto the stack that up runs."`
-	Invoke  invoke  `cmd:"" help:"Invoke a function on the stack that up runs."`
-	Measure measure `cmd:"" help:"Print each function's size and start time."`
-	Watch   watching `cmd:"" hidden:"" help:"Run go test -json and search what was printed for tokens."`
-	Fuzz    fuzzing `cmd:"" help:"Run every fuzz function of both modules."`
-	Torture torment `cmd:"" help:"Kill, freeze and fail everything while tokens rotate, and read the books."`
+	Show    run       `cmd:"" help:"Show Bellhop at work, and judge it."`
+	Up      up        `cmd:"" help:"Start the local stack and keep it until Ctrl-C."`
+	Deploy  deploy    `cmd:"" help:"Deploy the template and the functions as built onto the stack that up runs."`
+	Invoke  invoke    `cmd:"" help:"Invoke a function on the stack that up runs."`
+	Measure measure   `cmd:"" help:"Print each function's size and start time."`
+	Watch   watching  `cmd:"" hidden:"" help:"Run go test -json and search what was printed for tokens."`
+	Fuzz    fuzzing   `cmd:"" help:"Run every fuzz function of both modules."`
+	Bench   benchmark `cmd:"" help:"Measure what is promised in numbers."`
+	Torture torment   `cmd:"" help:"Kill, freeze and fail everything while tokens rotate, and read the books."`
 }
 
 func (c *commands) config() stack.Config { return stack.Config{PortBase: c.PortBase} }
