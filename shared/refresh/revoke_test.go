@@ -12,6 +12,7 @@ import (
 	"bellhop/shared/granttest"
 	"bellhop/shared/oauth"
 	"bellhop/shared/profile"
+	"bellhop/shared/secrettest"
 )
 
 // ending is a provider's revocation endpoint. answer, when set, is asked before
@@ -29,7 +30,7 @@ func (e *ending) Revoke(_ context.Context, _ profile.Token, r oauth.Revocation) 
 			return err
 		}
 	}
-	e.revoked = append(e.revoked, r.Token.Reveal())
+	e.revoked = append(e.revoked, secrettest.Named(r.Token.Reveal()))
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // mark is part of every minted token. It is made of letters and digits, so that
@@ -18,6 +19,10 @@ const mark = "kX4mint" + "edV9tok"
 
 // Mint returns a token that can be found. What tells it from others.
 func Mint(what string) string { return mark + "_" + what }
+
+// Named returns what a minted token was minted for: how a test prints one. The
+// text itself when it was not minted.
+func Named(token string) string { return strings.TrimPrefix(token, mark+"_") }
 
 // dresses are the forms in which the mark may show.
 var dresses = allDresses()

@@ -46,4 +46,7 @@ func TestMint_TellsThemApart(t *testing.T) {
 	if Mint("a") == Mint("b") || Mint("a") != Mint("a") {
 		t.Error("a token's name does not tell it from others")
 	}
+	if name := Named(Mint("refresh-7")); name != "refresh-7" || Named("other") != "other" {
+		t.Errorf("named %q", name)
+	}
 }
