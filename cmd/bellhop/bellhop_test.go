@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,16 +21,19 @@ import (
 	"bellhop/shared/granttest"
 	"bellhop/shared/invtest"
 	"bellhop/shared/ledgertest"
+	"bellhop/shared/profile"
+	"bellhop/shared/refresh"
 	"bellhop/shared/seal"
 	"bellhop/shared/secret"
 	"bellhop/shared/sqs"
+	"bellhop/shared/vault"
 )
 
 // office is a stack in memory, with a person in front of it.
 type office struct {
 	t       *testing.T
 	desk    *desk
-	secrets map[string]secret.Text
+	secrets map[string]connection.Secrets
 	sealed  map[string]string // label → what was sealed under it
 	wakes   []sqs.Message
 	updates []sqs.Message
@@ -37,6 +41,11 @@ type office struct {
 	keys    secret.Text // the key set
 	moved   bool        // somebody else changes it at the same time
 	alerts  *alerttest.Memory
+
+	store    *granttest.Memory
+	home     *granttest.Home
+	provider *granttest.Provider
+	storeErr error // of storing a client's secrets
 }
 
 // queueFake keeps what was sent to one queue.
@@ -54,9 +63,26 @@ func (q queueFake) Send(_ context.Context, m sqs.Message) error {
 }
 
 func (o *office) PutClientSecret(_ context.Context, client string, value secret.Text) error {
-	o.secrets[client] = value
+	o.secrets[client] = connection.Secrets{Current: value}
 	return nil
 }
+
+func (o *office) ClientSecrets(_ context.Context, client string) (connection.Secrets, error) {
+	return o.secrets[client], nil
+}
+
+func (o *office) Change(_ context.Context, client string, edit func(connection.Secrets) connection.Secrets) (connection.Secrets, error) {
+	if o.storeErr != nil {
+		return connection.Secrets{}, o.storeErr
+	}
+	o.secrets[client] = edit(o.secrets[client])
+	return o.secrets[client], nil
+}
+
+func (o *office) Forget(string) {}
+
+// Keys is where the vault finds the key set.
+func (o *office) Keys(context.Context) (secret.Text, error) { return o.keys, nil }
 
 // SealBytes seals as the vault does, and notes what; seals under a label are
 // told apart by what they hold.
@@ -75,13 +101,21 @@ func (o *office) OpenBytes(_ context.Context, label string, s grant.Sealed) ([]b
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func newOffice(t *testing.T) *office {
-	o := &office{t: t, secrets: map[string]secret.Text{}, sealed: map[string]string{}, alerts: &alerttest.Memory{}}
+	o := &office{t: t, secrets: map[string]connection.Secrets{}, sealed: map[string]string{}, alerts: &alerttest.Memory{}}
 	o.keys = secret.New(`{"v":1,"stack":"test","current":"k1","k1":"` + strings.Repeat("k", 64) + `"}`)
+	o.store, o.home = granttest.NewMemory(), &granttest.Home{}
+	o.provider = &granttest.Provider{Rotation: profile.Rotation{Policy: "detect"}, Life: time.Hour, Now: func() time.Time { return o.desk.now() }}
 	o.desk = &desk{
-		inventory: &invtest.Memory{}, grants: granttest.NewMemory(), rates: ledgertest.NewMemory(), tickets: &consenttest.Memory{},
+		inventory: &invtest.Memory{}, grants: o.store, rates: ledgertest.NewMemory(), tickets: &consenttest.Memory{},
 		secrets: o, sealer: o, keys: o, episodes: o.alerts, wakes: queueFake{o, &o.wakes}, updates: queueFake{o, &o.updates},
 		defaults: defaults{RedirectURI: "https://connect.example.com/oauth/callback", PublicURL: "https://connect.example.com", TokenHome: grant.HomeSecrets},
 		now:      func() time.Time { return noon },
+	}
+	nonces := 0
+	o.desk.cycle = refresh.Config{
+		Store: o.store, Vault: vault.New(seal.NewSource(o, nil), map[string]grant.Home{grant.HomeSecrets: o.home}),
+		Exchange: o.provider, Registry: o.desk.inventory, Secrets: o, Profile: profile.ByName, Now: func() time.Time { return o.desk.now() },
+		Nonce: func() grant.Nonce { nonces++; return grant.Nonce(fmt.Sprintf("n%d", nonces)) },
 	}
 	return o
 }
@@ -119,7 +153,7 @@ func addLisbon(client string) []string {
 func TestClients_SecretComesByStandardInputAndIsNeverShown(t *testing.T) {
 	o := newOffice(t)
 	o.addClients()
-	if got := o.secrets["cloud"].Reveal(); got != "s3cret-cloud" {
+	if got := o.secrets["cloud"].Current.Reveal(); got != "s3cret-cloud" {
 		t.Errorf("stored %q", got)
 	}
 	for _, args := range [][]string{{"clients", "list"}, {"--json", "clients", "list"}} {
@@ -158,8 +192,8 @@ func TestClients_SameNameTwiceIsRefusedBeforeItsSecretIsTouched(t *testing.T) {
 	o := newOffice(t)
 	o.addClients()
 	_, _, code := o.run("other", "clients", "add", "cloud", "--provider", "cloudbeds", "--client-id", "live1_42")
-	if code != exitRefused || o.secrets["cloud"].Reveal() != "s3cret-cloud" {
-		t.Errorf("exit %d, secret %q", code, o.secrets["cloud"].Reveal())
+	if code != exitRefused || o.secrets["cloud"].Current.Reveal() != "s3cret-cloud" {
+		t.Errorf("exit %d, secret %q", code, o.secrets["cloud"].Current.Reveal())
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"bellhop/shared/consent"
 	"bellhop/shared/grant"
 	"bellhop/shared/ledger"
+	"bellhop/shared/refresh"
 	"bellhop/shared/secret"
 	"bellhop/shared/sqs"
 )
@@ -26,6 +27,7 @@ type desk struct {
 	sealer    sealer
 	keys      keyring
 	episodes  episodes
+	cycle     refresh.Config // of the refresh cycle that the functions run
 	tickets   tickets
 	wakes     sender // the refresh queue
 	updates   sender // the rates queue
@@ -45,9 +47,13 @@ type defaults struct {
 	TokenHome   string
 }
 
-// clientSecrets writes a client's secret where the functions read it.
+// clientSecrets reads and writes a client's secrets where the functions read
+// them. Change keeps what it is not asked to change, and returns what is stored
+// then.
 type clientSecrets interface {
 	PutClientSecret(ctx context.Context, client string, value secret.Text) error
+	ClientSecrets(ctx context.Context, client string) (connection.Secrets, error)
+	Change(ctx context.Context, client string, edit func(connection.Secrets) connection.Secrets) (connection.Secrets, error)
 }
 
 // sealer seals what is kept in the table beside a connection.

@@ -24,8 +24,9 @@ type cli struct {
 	JSON  bool   `help:"Print JSON for programs instead of tables for people."`
 
 	Clients struct {
-		Add  addClient   `cmd:"" help:"Add our registration at a provider. Reads the client secret from a prompt or standard input."`
-		List listClients `cmd:"" help:"List our registrations."`
+		Add    addClient    `cmd:"" help:"Add our registration at a provider. Reads the client secret from a prompt or standard input."`
+		List   listClients  `cmd:"" help:"List our registrations."`
+		Rotate rotateClient `cmd:"" help:"Change a client secret: store the new one, try it once, promote it or take it back. Reads it from a prompt or standard input."`
 	} `cmd:"" help:"Registrations (client id, secret, redirect URI) at providers."`
 	Connections struct {
 		Add     addConnection     `cmd:"" help:"Connect a property to a provider. Prints the PMS's signing secret, once."`

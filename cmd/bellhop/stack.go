@@ -9,8 +9,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/google/uuid"
 
 	"bellhop/shared/dynamo"
+	"bellhop/shared/grant"
+	"bellhop/shared/oauth"
+	"bellhop/shared/profile"
+	"bellhop/shared/refresh"
 	"bellhop/shared/seal"
 	"bellhop/shared/secretsmanager"
 	"bellhop/shared/sqs"
@@ -59,19 +64,37 @@ func furnish(cfg aws.Config, out map[string]string) (*desk, error) {
 	tables, secrets, queues := dynamo.NewClient(cfg), secretsmanager.NewClient(cfg), sqs.NewClient(cfg)
 	grants, rates, prefix := need("GrantsTableName"), need("RatesTableName"), need("SecretsPrefix")
 	keys := need("KeysSecretArn")
+	home, err := secretsmanager.NewHome(secretsmanager.HomeConfig{API: secrets, Prefix: prefix})
+	if err != nil {
+		missing = append(missing, err)
+	}
+	pairs := vault.New(seal.NewSource(secretsmanager.KeySet{API: secrets, ID: keys}, time.Now), map[string]grant.Home{grant.HomeSecrets: home})
 	d := &desk{
 		inventory: dynamo.NewInventory(tables, grants),
 		grants:    dynamo.NewGrants(tables, grants),
 		tickets:   dynamo.NewTickets(tables, grants),
 		rates:     dynamo.NewRates(tables, rates),
-		secrets:   secretsmanager.Writer{API: secrets, Prefix: prefix},
-		sealer:    vault.New(seal.NewSource(secretsmanager.KeySet{API: secrets, ID: keys}, time.Now), nil),
-		episodes:  dynamo.NewOutbox(tables, grants),
-		keys:      secretsmanager.Keyring{API: secrets, ID: keys},
-		wakes:     sqs.New(queues, need("RefreshQueueUrl")),
-		updates:   sqs.New(queues, need("RatesQueueUrl")),
-		defaults:  defaults{RedirectURI: need("RedirectUri"), PublicURL: need("PublicUrl"), TokenHome: need("TokenHome")},
-		now:       time.Now,
+		secrets: registrations{
+			Writer: secretsmanager.Writer{API: secrets, Prefix: prefix},
+			Reader: secretsmanager.NewReader(secretsmanager.ReaderConfig{API: secrets, Prefix: prefix}),
+		},
+		sealer:   pairs,
+		keys:     secretsmanager.Keyring{API: secrets, ID: keys},
+		episodes: dynamo.NewOutbox(tables, grants),
+		wakes:    sqs.New(queues, need("RefreshQueueUrl")),
+		updates:  sqs.New(queues, need("RatesQueueUrl")),
+		defaults: defaults{RedirectURI: need("RedirectUri"), PublicURL: need("PublicUrl"), TokenHome: need("TokenHome")},
+		now:      time.Now,
+	}
+	d.cycle = refresh.Config{
+		Store: d.grants, Vault: pairs, Exchange: oauth.NewClient(oauth.Config{}), Revoker: oauth.NewClient(oauth.Config{}), Registry: d.inventory,
+		Secrets: secretsmanager.NewReader(secretsmanager.ReaderConfig{API: secrets, Prefix: prefix}), Profile: profile.ByName, Now: time.Now, Nonce: func() grant.Nonce { return grant.Nonce(uuid.NewString()) },
 	}
 	return d, errors.Join(missing...)
+}
+
+// registrations are the clients' secrets, read and written.
+type registrations struct {
+	secretsmanager.Writer
+	*secretsmanager.Reader
 }

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"bellhop/shared/connection"
+	"bellhop/shared/grant"
+	"bellhop/shared/oauth"
+	"bellhop/shared/profile"
+	"bellhop/shared/refresh"
+	"bellhop/shared/secret"
+)
+
+// exchanger asks a token endpoint.
+type exchanger interface {
+	Exchange(ctx context.Context, p profile.Token, r oauth.Request) oauth.Outcome
+}
+
+// trial finds out whether a provider takes a client's new secret, by one
+// exchange that is none more than there would be anyway: tokens of our own are
+// minted once and thrown away; a grant's pair gets an ordinary refresh, by the
+// cycle that the functions run, and is kept.
+type trial struct {
+	desk    *desk
+	client  connection.Client
+	profile profile.Profile
+	grant   grant.Grant // empty where tokens are minted
+}
+
+// mintFor bounds one request for a token of our own; a refresh is bounded by its
+// lease.
+const mintFor = 8 * time.Second
+
+// choose returns the grant to try on: the one that was named, or the first one
+// that is as well as can be.
+func (t trial) choose(ctx context.Context, named grant.ID) (grant.Grant, error) {
+	if t.profile.Token.Mints() {
+		return grant.Grant{}, nil
+	}
+	if named != "" {
+		return t.named(ctx, named)
+	}
+	var found grant.Grant
+	var failed error
+	seen := map[grant.ID]bool{}
+	err := t.desk.inventory.All(ctx, func(c connection.Connection) bool {
+		if c.Provider != t.client.Provider || seen[c.Grant] {
+			return true
+		}
+		seen[c.Grant] = true
+		g, err := t.desk.grants.Read(ctx, c.Grant)
+		if failed = err; err != nil {
+			return false
+		}
+		if t.fits(g) && g.Failures == 0 && len(g.Attempts)+len(g.Asides) == 0 {
+			found = g
+		}
+		return found.ID == ""
+	})
+	if err := errors.Join(err, failed); err != nil {
+		return found, fmt.Errorf("looking for a grant to try on: %w", err)
+	}
+	if found.ID == "" {
+		return found, refuse("client %s has no healthy grant to try a secret on: name one by --grant", t.client.ID)
+	}
+	return found, nil
+}
+
+func (t trial) named(ctx context.Context, id grant.ID) (grant.Grant, error) {
+	g, err := t.desk.grants.Read(ctx, id)
+	if err != nil {
+		return g, fmt.Errorf("grant %s: %w", id, err)
+	}
+	if !t.fits(g) {
+		return g, refuse("grant %s cannot be refreshed now for client %s: it is %s, of client %s", id, t.client.ID, g.State(t.desk.now()), g.Client)
+	}
+	return g, nil
+}
+
+// fits reports whether the grant is the client's and may be refreshed now.
+func (t trial) fits(g grant.Grant) bool {
+	return g.Client == t.client.ID && g.Generation > 0 && g.State(t.desk.now()) == grant.Healthy
+}
+
+// try presents the new secret and returns what the provider answered to it. The
+// class NotSent says that it was not asked.
+func (t trial) try(ctx context.Context, stored connection.Secrets) (oauth.Outcome, error) {
+	if t.profile.Token.Mints() {
+		return t.mint(ctx, stored), nil
+	}
+	return t.refresh(ctx, stored)
+}
+
+// mint asks for a token of our own. Nothing is spent by it and nobody uses it.
+func (t trial) mint(ctx context.Context, stored connection.Secrets) oauth.Outcome {
+	ctx, cancel := context.WithTimeout(ctx, mintFor)
+	defer cancel()
+	return t.desk.cycle.Exchange.Exchange(ctx, t.profile.Token, oauth.Request{
+		Kind: grant.KindClient, Endpoint: t.client.EndpointsOver(t.profile.Token.Endpoints).Token,
+		ClientID: t.client.ClientID, ClientSecret: stored.Next,
+		Username: stored.Username, Password: stored.Password, Headers: stored.Headers,
+		Scopes: t.profile.Token.Scopes, Deadline: t.desk.now().Add(mintFor),
+	})
+}
+
+// refresh makes the grant due now and refreshes it, the new secret first. The
+// present one comes second, as for everybody else: a grant is not to suffer for
+// a secret that was mistyped.
+func (t trial) refresh(ctx context.Context, stored connection.Secrets) (oauth.Outcome, error) {
+	now := t.desk.now()
+	heard := &listener{exchanger: t.desk.cycle.Exchange, secret: stored.Next, answer: oauth.Outcome{Class: oauth.NotSent}}
+	config := t.desk.cycle
+	config.Exchange = heard
+	config.Secrets = offered{Current: stored.Next, Next: stored.Current, Username: stored.Username,
+		Password: stored.Password, Headers: stored.Headers, Version: stored.Version}
+	err := t.desk.grants.Hasten(ctx, grant.HastenWrite{ID: t.grant.ID, Presented: t.grant.Generation, At: now, Skew: grant.Skew})
+	if err == nil {
+		err = once(ctx, refresh.New(config), refresh.Wake{Grant: t.grant.ID, Correlation: "clients rotate"})
+	}
+	var refused *grant.Conflict
+	if errors.As(err, &refused) || errors.Is(err, refresh.ErrNotNow) {
+		err = fmt.Errorf("grant %s is being refreshed, or is to be left alone for a while", t.grant.ID)
+	}
+	return heard.answer, err
+}
+
+// once refreshes one grant, in the order of functions/refresher, which says why.
+func once(ctx context.Context, cycle *refresh.Cycle, w refresh.Wake) error {
+	run, err := cycle.Lease(ctx, w)
+	if err != nil {
+		return err
+	}
+	defer run.Report(ctx)
+	if plan := run.Recover(ctx); plan.Step != grant.Present {
+		_, err := run.Abandon(ctx, time.Time{}) // something is to be put right first, by the functions
+		return errors.Join(refresh.ErrNotNow, err)
+	}
+	answer := run.Exchange(ctx)
+	if answer.Class != oauth.Issued {
+		_, err := run.Conclude(ctx, answer)
+		return err
+	}
+	if err := run.Commit(ctx, answer.Pair); err != nil {
+		_, err = run.KeepAside(ctx, err)
+		return err
+	}
+	_, err = run.Settle(ctx)
+	return err
+}
+
+// listener hears what the provider answers to one secret.
+type listener struct {
+	exchanger
+	secret secret.Text
+	answer oauth.Outcome
+}
+
+// Exchange implements [exchanger].
+func (l *listener) Exchange(ctx context.Context, p profile.Token, r oauth.Request) oauth.Outcome {
+	out := l.exchanger.Exchange(ctx, p, r)
+	if r.ClientSecret.Equal(l.secret) {
+		l.answer = out
+	}
+	return out
+}
+
+// offered are the secrets of a trial.
+type offered connection.Secrets
+
+// ClientSecrets returns them.
+func (o offered) ClientSecrets(context.Context, string) (connection.Secrets, error) {
+	return connection.Secrets(o), nil
+}
+
+// Forget has nothing to forget.
+func (offered) Forget(string) {}
