@@ -42,6 +42,7 @@ type alerter struct {
 type (
 	grants interface {
 		Read(ctx context.Context, id grant.ID) (grant.Grant, error)
+		Foretell(ctx context.Context, w grant.ForetellWrite) error
 	}
 	inventory interface {
 		ByGrant(ctx context.Context, id grant.ID) ([]connection.Connection, error)
@@ -90,6 +91,9 @@ func (a *alerter) tell(ctx context.Context, id grant.ID) error {
 	var owing []error
 	for _, e := range episodes {
 		owing = append(owing, a.bring(ctx, g, e, channels))
+	}
+	if err := a.foretell(ctx, g, channels); err != nil {
+		return errors.Join(append(owing, err)...) // the flag alone brings us back for it
 	}
 	return errors.Join(append(owing, a.settle(ctx, g))...)
 }
