@@ -44,7 +44,7 @@ var mutations = []mutation{
 		{inCommit, "if r.sealed.Data == nil {", "if r.sealed.Data == nil || MUTANT {"}}},
 	{name: "verdictNoAsides", regime: "grace-newest", disturbances: 1, with: staging{runs: 3}, patches: []patch{
 		{inRecover, "g.best(func(Aside) bool { return true }); ok {", "g.best(func(Aside) bool { return true }); ok && !MUTANT {"},
-		{inTable, "len(g.Asides) != len(w.Unreadable) {", "len(g.Asides) != len(w.Unreadable) && !MUTANT {"}}},
+		{inTable, "!only(g.Asides, w.Unreadable) {", "!only(g.Asides, w.Unreadable) && !MUTANT {"}}},
 	{name: "verdictNoYoung", regime: "grace-newest", disturbances: 2, with: staging{only: []order{stall}, at: []string{"POST", "Commit"}}, patches: []patch{
 		{inRecover, "if now.Before(until) {", "if now.Before(until) && !MUTANT {"}}},
 	{name: "neverRollBefore", regime: "detect", disturbances: 1, patches: []patch{
@@ -85,7 +85,7 @@ var mutations = []mutation{
 	{name: "riskyBeforeAsides", regime: "grace-newest-revokes", disturbances: 2, with: staging{runs: 3, only: []order{stall, crash}, at: []string{"POST", "Commit"}}, patches: []patch{
 		{inRecover, "{ // row 2", "&& !MUTANT { // row 2"}}},
 	{name: "abandonAfterUnknown", regime: "grace-newest", disturbances: 2, patches: []patch{
-		{inExchange, "out := r.post(ctx, current)\n", "out := r.post(ctx, current)\nif VARIED && out.Class == oauth.Unknown {\nout = r.post(ctx, current)\n}\n"},
+		{inExchange, "out := r.post(ctx, ours, ours.Current)\n", "out := r.post(ctx, ours, ours.Current)\nif VARIED && out.Class == oauth.Unknown {\nout = r.post(ctx, ours, ours.Current)\n}\n"},
 		{inExchange, "if r.unknown {", "if r.unknown && !MUTANT {"}}},
 	{name: "commitNoTicket", regime: "detect", disturbances: 2, with: staging{only: []order{loseAll, crash}, at: []string{"Commit"}}, patches: []patch{
 		{inTable, "if g.Generation != w.Generation || !attempted(*g, w.Me) {\n\t\t\treturn false\n\t\t}\n\t\tinline(g, w.Sealed", "if g.Generation != w.Generation || !attempted(*g, w.Me) && !MUTANT {\n\t\t\treturn false\n\t\t}\n\t\tinline(g, w.Sealed"}}},
