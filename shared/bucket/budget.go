@@ -5,11 +5,18 @@ import (
 	"time"
 )
 
-// Window is one budget: at most Calls within any Span of time.
+// Window is one budget: at most Calls within any Span of time. Where the
+// provider counts credits, Calls are those, and each exchange counts as Cost of
+// them; 0 means 1.
 type Window struct {
 	Calls int
 	Span  time.Duration
+	Cost  int
 }
+
+// exchanges is how many exchanges the window lets through: one at least, or
+// nobody ever would.
+func (w Window) exchanges() int { return max(w.Calls/max(w.Cost, 1), 1) }
 
 // Call is one entry of the log.
 type Call struct {
@@ -18,11 +25,7 @@ type Call struct {
 	By string
 	// Code marks the exchange of an authorization code.
 	Code bool
-	// Cost is how many calls it counts as; 0 means 1.
-	Cost int
 }
-
-func (c Call) cost() int { return max(c.Cost, 1) }
 
 // arrives is how long after it was counted a call may still reach the provider:
 // the five seconds of its lease in which it may leave, the eight that it may
@@ -59,41 +62,28 @@ func (b Bucket) freeIn(w Window, r Rules, code bool, now time.Time) time.Time {
 			return t
 		}
 	}
-	return now.Add(w.Span) // a call that costs more than the window: see Rules.Cost
+	return now // when all calls have left there is room: never reached
 }
 
 // room reports whether w has room for one more call at that time. Codes may use
-// all of it; a refresh leaves what is kept for codes and not used by them.
+// all of it; a refresh leaves what is kept for codes and not used by them. The
+// share is never so large that no refresh would get through.
 func (b Bucket) room(w Window, r Rules, code bool, at time.Time) bool {
 	var codes, all int
 	for _, c := range b.Calls {
 		if !c.leaves(w).After(at) {
 			continue
 		}
-		all += c.cost()
+		all++
 		if c.Code {
-			codes += c.cost()
+			codes++
 		}
 	}
 	if code {
-		return all+r.cost() <= w.Calls
+		return all < w.exchanges()
 	}
-	kept := max(r.share(w)-codes, 0)
-	return all+kept+r.cost() <= w.Calls
-}
-
-// share is what of w is kept for codes: never so much that no refresh would get
-// through.
-func (r Rules) share(w Window) int { return max(min(r.CodeShare, w.Calls-r.cost()), 0) }
-
-// cost is what one call counts as: never more than the smallest window, or it
-// could never be made.
-func (r Rules) cost() int {
-	cost := max(r.Cost, 1)
-	for _, w := range r.Windows {
-		cost = min(cost, max(w.Calls, 1))
-	}
-	return cost
+	kept := max(min(r.CodeShare, w.exchanges()-1)-codes, 0)
+	return all+kept < w.exchanges()
 }
 
 // count adds a call to the log, and forgets those that no window counts any
@@ -112,11 +102,7 @@ func (b Bucket) count(r Rules, a Ask, now time.Time) Bucket {
 			calls = append(calls, c)
 		}
 	}
-	c := Call{At: now, By: a.Nonce, Code: a.Code}
-	if r.cost() > 1 {
-		c.Cost = r.cost()
-	}
-	b.Calls = append(calls, c)
+	b.Calls = append(calls, Call{At: now, By: a.Nonce, Code: a.Code})
 	slices.SortStableFunc(b.Calls, func(x, y Call) int { return x.At.Compare(y.At) })
 	return b
 }

@@ -23,7 +23,7 @@ var budgets = map[string]bucket.Rules{
 	"1 per hour":         {Windows: []bucket.Window{{Calls: 1, Span: time.Hour}}},
 	"10 per 10 min":      {Windows: []bucket.Window{{Calls: 10, Span: 10 * time.Minute}}},
 	"100 per 5 min":      {Windows: []bucket.Window{{Calls: 100, Span: 5 * time.Minute}}},
-	"20 credits, 4 each": {Cost: 4, Windows: []bucket.Window{{Calls: 20, Span: time.Hour}}},
+	"22 credits, 4 each": {Windows: []bucket.Window{{Calls: 22, Span: time.Hour, Cost: 4}}},
 	"two at once":        {Windows: []bucket.Window{{Calls: 3, Span: time.Minute}, {Calls: 5, Span: time.Hour}}},
 	"codes kept":         {CodeShare: 2, Windows: []bucket.Window{{Calls: 5, Span: time.Hour}}},
 }
@@ -54,7 +54,7 @@ func TestTake_Spent(t *testing.T) {
 		{"5 per 24 h", []time.Duration{0, 1, 2, 3, 4}, time.Hour, 24*time.Hour + late},
 		{"1 per hour", []time.Duration{0}, time.Minute, time.Hour + late},
 		{"10 per 10 min", []time.Duration{0, 0, 0, 0, 0, 0, 0, 0, 0, time.Minute}, 2 * time.Minute, 10*time.Minute + late},
-		{"20 credits, 4 each", []time.Duration{0, time.Minute, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute}, 5 * time.Minute, time.Hour + late},
+		{"22 credits, 4 each", []time.Duration{0, time.Minute, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute}, 5 * time.Minute, time.Hour + late},
 		{"two at once: the shorter is spent", []time.Duration{0, 0, 10 * time.Second}, 20 * time.Second, time.Minute + late},
 		{"two at once: both are", []time.Duration{0, 0, 20 * time.Minute, 20 * time.Minute, 20 * time.Minute}, 20*time.Minute + 1, time.Hour + late},
 	} {
@@ -112,7 +112,7 @@ func TestTake_CodesGetThrough(t *testing.T) {
 func TestTake_RulesThatLeaveNothing(t *testing.T) {
 	for name, rules := range map[string]bucket.Rules{
 		"share of all": {CodeShare: 9, Windows: []bucket.Window{{Calls: 1, Span: time.Hour}}},
-		"too dear":     {Cost: 7, Windows: []bucket.Window{{Calls: 3, Span: time.Hour}}},
+		"too dear":     {Windows: []bucket.Window{{Calls: 3, Span: time.Hour, Cost: 7}}},
 	} {
 		if _, answer := (bucket.Bucket{}).Take(rules, bucket.Ask{Nonce: "n"}, noon); !answer.Goes() {
 			t.Errorf("%s: %s until %v", name, answer.Why, answer.At)
@@ -162,7 +162,7 @@ func TestTake_LogIsBounded(t *testing.T) {
 // more calls than it may.
 func TestTake_NoWindowEverHoldsMore(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		rules := budgets[rapid.SampledFrom([]string{"5 per 24 h", "1 per hour", "20 credits, 4 each", "two at once", "codes kept"}).Draw(t, "budget")]
+		rules := budgets[rapid.SampledFrom([]string{"5 per 24 h", "1 per hour", "22 credits, 4 each", "two at once", "codes kept"}).Draw(t, "budget")]
 		store := &buckettest.Memory{}
 		fault := buckettest.None
 		store.Fault = func(bucket.Bucket) buckettest.Fault { return fault }
@@ -172,8 +172,8 @@ func TestTake_NoWindowEverHoldsMore(t *testing.T) {
 			nonce string
 			at    time.Time
 		}
-		var open []held // read and decided, not saved yet
-		var calls []bucket.Call
+		var open []held       // read and decided, not saved yet
+		var calls []time.Time // reached the provider
 		now := noon
 		t.Repeat(map[string]func(*rapid.T){
 			"decide": func(t *rapid.T) {
@@ -198,7 +198,7 @@ func TestTake_NoWindowEverHoldsMore(t *testing.T) {
 					return // whoever saved late or without an answer does not call
 				}
 				reaches := now.Add(time.Duration(rapid.IntRange(0, 8).Draw(t, "on the way")) * time.Second)
-				calls = append(calls, bucket.Call{At: reaches, By: h.nonce, Cost: max(rules.Cost, 1)})
+				calls = append(calls, reaches)
 			},
 			"deliver": func(*rapid.T) { store.Deliver() },
 			"wait": func(t *rapid.T) {
@@ -209,8 +209,8 @@ func TestTake_NoWindowEverHoldsMore(t *testing.T) {
 					for _, first := range calls {
 						n := 0
 						for _, c := range calls {
-							if !c.At.Before(first.At) && c.At.Before(first.At.Add(w.Span)) {
-								n += c.Cost
+							if !c.Before(first) && c.Before(first.Add(w.Span)) {
+								n += max(w.Cost, 1)
 							}
 						}
 						if n > w.Calls {

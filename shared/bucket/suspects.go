@@ -59,7 +59,21 @@ const (
 	endedFor = 30 * time.Minute
 )
 
-// Verdict is what the bucket says to a grant that was refused.
+// Case is a refusal at the moment of its verdict: same generation, and nobody
+// who could still come with an answer.
+type Case struct {
+	Grant      string
+	Generation int64
+	// Nonce is the run's: a probe is known by it.
+	Nonce string
+	// Again says that the credential had been refused before and was presented
+	// once more: as a probe, or because the provider had been found wrong.
+	Again bool
+	// Doubted says that its refusal was not believed before.
+	Doubted bool
+}
+
+// Verdict is what the bucket says to it.
 type Verdict struct {
 	// Condemn says that the refusal is to be believed.
 	Condemn bool
@@ -70,62 +84,59 @@ type Verdict struct {
 // Suspected reports whether the provider's refusals are not believed at present.
 func (b Bucket) Suspected() bool { return !b.Suspects.Since.IsZero() }
 
-// GrantRefused is asked at the moment of a verdict over a grant: same
-// generation, nobody who could still come with an answer. It notes the refusal
-// and says whether to believe it.
-//
-// Again says that this credential had been refused before and was presented once
-// more, because the provider had been found wrong or as a probe (nonce is the
-// prober's): the former is believed at once, the latter counts for all.
-func (b Bucket) GrantRefused(r Refusal, nonce string, again bool, now time.Time) (Bucket, Verdict) {
+// GrantRefused notes a refusal and says whether to believe it. What was presented
+// twice is believed, unless the provider is under suspicion again.
+func (b Bucket) GrantRefused(c Case, now time.Time) (Bucket, Verdict) {
 	s := b.Suspects
 	switch {
-	case nonce != "" && s.Prober == nonce:
-		s.Prober = ""
-		s.Probes++
+	case c.Nonce == s.Prober && s.Prober != "":
+		s.Prober, s.Probes = "", s.Probes+1
 		if s.Probes >= probes {
 			s = s.end(false, now)
 		}
-	case s.Since.IsZero() && (again || s.retried(r)):
+	case b.Suspected(): // one more of those who wait
+	case c.Again || s.retried(c):
 		return b, Verdict{Condemn: true}
-	case s.Since.IsZero():
-		s = s.note(r, now)
+	case c.Doubted && !s.condemned(now):
+		return b, b.wait(c, now) // found wrong meanwhile: it presents once more
+	case !c.Doubted:
+		s = s.note(c, now)
 		if s.tooMany(b.Grants) {
 			s.Since, s.ProbeAt, s.Probes, s.Prober = now, now.Add(probeEvery), 0, ""
 		} else {
-			s.Recent = s.judged(r)
+			s.Recent[len(s.Recent)-1].Condemned = true
 		}
 	}
 	b.Suspects = s
-	if s.Since.IsZero() {
-		return b, Verdict{Condemn: true}
+	if b.Suspected() {
+		return b, b.wait(c, now)
 	}
-	return b, Verdict{At: now.Add(probeEvery + b.spread("suspected", r.Grant)/4)}
+	return b, Verdict{Condemn: true}
 }
 
-// note adds a refusal and forgets those that are too old to count.
-func (s Suspects) note(r Refusal, now time.Time) Suspects {
+// wait lets a grant look again in a minute, the grants of a large client not all
+// in the same second.
+func (b Bucket) wait(c Case, now time.Time) Verdict {
+	return Verdict{At: now.Add(probeEvery + b.spread("suspected", c.Grant)/4)}
+}
+
+// condemned reports whether all who were doubted have been found dead, lately
+// enough to speak about whoever asks now.
+func (s Suspects) condemned(now time.Time) bool {
+	return !s.Cleared && now.Before(s.Ended.Add(endedFor))
+}
+
+// note adds a refusal, as the last, and forgets those that are too old to count.
+func (s Suspects) note(c Case, now time.Time) Suspects {
 	var recent []Refusal
 	for _, x := range s.Recent {
-		if x.Grant != r.Grant && now.Before(x.At.Add(withinOne)) || x.Retry {
+		if x.Grant != c.Grant && now.Before(x.At.Add(withinOne)) || x.Retry {
 			recent = append(recent, x)
 		}
 	}
-	r.At = now
-	recent = append(recent, r)
+	recent = append(recent, Refusal{Grant: c.Grant, Generation: c.Generation, At: now})
 	s.Recent = recent[max(len(recent)-mostRecent, 0):]
 	return s
-}
-
-// judged marks a refusal as one that was believed.
-func (s Suspects) judged(r Refusal) []Refusal {
-	recent := slices.Clone(s.Recent)
-	for i := range recent {
-		if recent[i].Grant == r.Grant && !recent[i].Retry {
-			recent[i].Condemned = true
-		}
-	}
-	return recent
 }
 
 // tooMany reports whether so many refusals at once are the provider's fault
@@ -141,9 +152,9 @@ func (s Suspects) tooMany(grants int) bool {
 }
 
 // retried reports whether this very credential has had its second chance.
-func (s Suspects) retried(r Refusal) bool {
+func (s Suspects) retried(c Case) bool {
 	return slices.ContainsFunc(s.Recent, func(x Refusal) bool {
-		return x.Grant == r.Grant && x.Generation == r.Generation && (x.Retried || x.Retry)
+		return x.Grant == c.Grant && x.Generation == c.Generation && (x.Retried || x.Retry)
 	})
 }
 
@@ -160,17 +171,17 @@ func (s Suspects) end(cleared bool, now time.Time) Suspects {
 	return Suspects{Recent: keep, Ended: now, Cleared: cleared}
 }
 
-// Second says what a grant that was refused before does with its credential now:
-// whether it presents it once more, and whether that is a probe. Whoever saves
-// the returned bucket is the prober.
-func (b Bucket) Second(nonce string, suspected bool, now time.Time) (next Bucket, present bool) {
+// Second says whether a grant whose refusal is doubted presents its credential
+// once more now: as the probe of this minute (whoever saves the returned bucket
+// is the prober), because the provider was found wrong, or because it was away
+// while that was found out.
+func (b Bucket) Second(nonce string, now time.Time) (next Bucket, present bool) {
 	s := b.Suspects
 	if s.Prober == nonce {
 		return b, true // by a save whose answer was lost
 	}
-	if s.Since.IsZero() {
-		recent := now.Before(s.Ended.Add(endedFor))
-		return b, suspected && (!recent || s.Cleared)
+	if !b.Suspected() {
+		return b, !s.condemned(now)
 	}
 	if now.Before(s.ProbeAt) {
 		return b, false

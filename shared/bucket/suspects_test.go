@@ -15,7 +15,7 @@ func refuse(b bucket.Bucket, from, n int, at time.Time) (bucket.Bucket, int) {
 	for i := range n {
 		var v bucket.Verdict
 		at = at.Add(time.Second)
-		b, v = b.GrantRefused(bucket.Refusal{Grant: fmt.Sprint("g", from+i), Generation: 1}, "", false, at)
+		b, v = b.GrantRefused(bucket.Case{Grant: fmt.Sprint("g", from+i), Generation: 1}, at)
 		if v.Condemn {
 			believed++
 		}
@@ -40,7 +40,7 @@ func TestSuspects_TooMany(t *testing.T) {
 			b, believed = bucket.Bucket{Grants: c.grants}, 0
 			for i := range c.refused {
 				var v bucket.Verdict
-				if b, v = b.GrantRefused(bucket.Refusal{Grant: fmt.Sprint("g", i)}, "", false, noon); v.Condemn {
+				if b, v = b.GrantRefused(bucket.Case{Grant: fmt.Sprint("g", i)}, noon); v.Condemn {
 					believed++
 				}
 			}
@@ -83,7 +83,7 @@ func suspected(t *testing.T) bucket.Bucket {
 // probe lets the credential of g be presented again as the probe that is due.
 func probe(t *testing.T, b bucket.Bucket, nonce string, at time.Time) bucket.Bucket {
 	t.Helper()
-	next, present := b.Second(nonce, true, at)
+	next, present := b.Second(nonce, at)
 	if !present {
 		t.Fatalf("no probe at %v", at)
 	}
@@ -95,21 +95,21 @@ func probe(t *testing.T, b bucket.Bucket, nonce string, at time.Time) bucket.Buc
 func TestSuspects_Condemned(t *testing.T) {
 	b := suspected(t)
 	at := noon.Add(6 * time.Second)
-	if _, early := b.Second("n", true, at.Add(time.Minute-time.Nanosecond)); early {
+	if _, early := b.Second("n", at.Add(time.Minute-time.Nanosecond)); early {
 		t.Error("a probe before its minute")
 	}
 	for n := 1; n <= 3; n++ {
 		at = at.Add(time.Minute)
 		nonce := fmt.Sprint("probe", n)
 		b = probe(t, b, nonce, at)
-		if _, twice := b.Second("other", true, at); twice {
+		if _, twice := b.Second("other", at); twice {
 			t.Error("two probes in one minute")
 		}
-		if _, own := b.Second(nonce, true, at); !own {
+		if _, own := b.Second(nonce, at); !own {
 			t.Error("my own probe, by a save whose answer was lost")
 		}
 		var v bucket.Verdict
-		b, v = b.GrantRefused(bucket.Refusal{Grant: "g7", Generation: 1}, nonce, true, at)
+		b, v = b.GrantRefused(bucket.Case{Grant: "g7", Generation: 1, Nonce: nonce, Again: true, Doubted: true}, at)
 		if v.Condemn != (n == 3) || !v.Condemn && !v.At.After(at) {
 			t.Errorf("probe %d: %+v", n, v)
 		}
@@ -117,11 +117,14 @@ func TestSuspects_Condemned(t *testing.T) {
 	if b.Suspected() || len(b.Retries()) != 0 {
 		t.Fatalf("after three: %+v", b.Suspects)
 	}
-	if _, present := b.Second("n", true, at.Add(time.Minute)); present {
+	if _, present := b.Second("n", at.Add(time.Minute)); present {
 		t.Error("one who waited presents again although all are condemned")
 	}
-	if _, v := b.GrantRefused(bucket.Refusal{Grant: "g8", Generation: 1}, "", false, at.Add(time.Minute)); !v.Condemn {
-		t.Error("one who waited is not judged")
+	for i := range 90 { // however many they are, they do not bring it under suspicion again
+		var v bucket.Verdict
+		if b, v = b.GrantRefused(bucket.Case{Grant: fmt.Sprint("g", i+8), Generation: 1, Nonce: "n", Doubted: true}, at.Add(time.Minute)); !v.Condemn {
+			t.Fatalf("waiting grant %d is not judged", i)
+		}
 	}
 }
 
@@ -133,13 +136,13 @@ func TestSuspects_Cleared(t *testing.T) {
 	if b.Suspected() || len(b.Retries()) != 5 {
 		t.Fatalf("%+v", b.Suspects)
 	}
-	if _, present := b.Second("n", true, noon.Add(3*time.Minute)); !present {
+	if _, present := b.Second("n", noon.Add(3*time.Minute)); !present {
 		t.Error("one who waited does not present again")
 	}
-	if _, present := b.Second("n", false, noon.Add(3*time.Minute)); present {
-		t.Error("one whose refusal waits for a slow holder presents again")
+	if _, v := b.GrantRefused(bucket.Case{Grant: "g7", Generation: 1, Nonce: "n", Doubted: true}, noon.Add(3*time.Minute)); v.Condemn {
+		t.Error("one who has not presented again is condemned although the provider was wrong")
 	}
-	if _, v := b.GrantRefused(bucket.Refusal{Grant: "g7", Generation: 1}, "", true, noon.Add(3*time.Minute)); !v.Condemn {
+	if _, v := b.GrantRefused(bucket.Case{Grant: "g7", Generation: 1, Nonce: "n", Again: true, Doubted: true}, noon.Add(3*time.Minute)); !v.Condemn {
 		t.Error("the second refusal is not believed")
 	}
 	for _, r := range b.Retries() {
@@ -148,7 +151,7 @@ func TestSuspects_Cleared(t *testing.T) {
 	if len(b.Retries()) != 0 {
 		t.Errorf("told twice: %+v", b.Retries())
 	}
-	if next, v := b.GrantRefused(bucket.Refusal{Grant: "g1", Generation: 1}, "", false, noon.Add(3*time.Minute)); !v.Condemn || next.Suspected() {
+	if next, v := b.GrantRefused(bucket.Case{Grant: "g1", Generation: 1, Nonce: "n"}, noon.Add(3*time.Minute)); !v.Condemn || next.Suspected() {
 		t.Error("one that was told to try again is not believed to be refused")
 	}
 	if again, believed := refuse(b, 200, 5, noon.Add(4*time.Minute)); again.Suspected() || believed != 5 {
@@ -159,10 +162,10 @@ func TestSuspects_Cleared(t *testing.T) {
 // One who was away while all was decided finds out by itself.
 func TestSuspects_AwayForLong(t *testing.T) {
 	b := bucket.Bucket{Suspects: bucket.Suspects{Ended: noon}} // condemned
-	if _, present := b.Second("n", true, noon.Add(30*time.Minute-1)); present {
+	if _, present := b.Second("n", noon.Add(30*time.Minute-1)); present {
 		t.Error("condemned with the others, and presents again")
 	}
-	if _, present := b.Second("n", true, noon.Add(30*time.Minute)); !present {
+	if _, present := b.Second("n", noon.Add(30*time.Minute)); !present {
 		t.Error("judged by what was found about others long after")
 	}
 }
@@ -172,12 +175,12 @@ func TestSuspects_AwayForLong(t *testing.T) {
 func TestSuspects_ProberDies(t *testing.T) {
 	b := probe(t, suspected(t), "dead", noon.Add(2*time.Minute))
 	b = probe(t, b, "next", noon.Add(3*time.Minute))
-	late, v := b.GrantRefused(bucket.Refusal{Grant: "g6", Generation: 1}, "dead", true, noon.Add(3*time.Minute))
+	late, v := b.GrantRefused(bucket.Case{Grant: "g6", Generation: 1, Nonce: "dead", Again: true}, noon.Add(3*time.Minute))
 	if v.Condemn || late.Suspects.Probes != 0 {
 		t.Errorf("the late prober: %+v, %d probes", v, late.Suspects.Probes)
 	}
-	b, _ = late.GrantRefused(bucket.Refusal{Grant: "g7", Generation: 1}, "next", true, noon.Add(3*time.Minute))
-	if again, _ := b.GrantRefused(bucket.Refusal{Grant: "g7", Generation: 1}, "next", true, noon.Add(3*time.Minute)); again.Suspects.Probes != 1 {
+	b, _ = late.GrantRefused(bucket.Case{Grant: "g7", Generation: 1, Nonce: "next", Again: true}, noon.Add(3*time.Minute))
+	if again, _ := b.GrantRefused(bucket.Case{Grant: "g7", Generation: 1, Nonce: "next", Again: true}, noon.Add(3*time.Minute)); again.Suspects.Probes != 1 {
 		t.Errorf("counted %d times", again.Suspects.Probes)
 	}
 }

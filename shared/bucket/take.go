@@ -13,9 +13,6 @@ type Rules struct {
 	// CodeShare is how many calls of each window are kept for authorization
 	// codes: a person who reconnects must not wait for the machine.
 	CodeShare int
-	// Cost is how many calls of a window one exchange counts as, where the
-	// provider counts credits; 0 means 1.
-	Cost int
 	// OneAtATime lets one exchange of the client go at a time.
 	OneAtATime bool
 }
@@ -73,6 +70,19 @@ func (b Bucket) Take(r Rules, a Ask, now time.Time) (Bucket, Answer) {
 		b.Lane = Lane{Owner: a.Nonce, Until: a.Until}
 	}
 	return b.try(a, now), Answer{}
+}
+
+// More decides whether the same exchange may make one more call: with the other
+// secret of a rotation, after the first was refused. It has its turn; only the
+// budgets are asked.
+func (b Bucket) More(r Rules, a Ask, now time.Time) (Bucket, Answer) {
+	if slices.ContainsFunc(b.Calls, func(c Call) bool { return c.By == a.Nonce }) {
+		return b, Answer{}
+	}
+	if at := b.free(r, a.Code, now); at.After(now) {
+		return b, Answer{Why: WhyBudget, At: at}
+	}
+	return b.count(r, a, now), Answer{}
 }
 
 // Look is the part of Take that needs no write when it is a yes: the provider

@@ -31,7 +31,7 @@ func Suite(t *testing.T, open func(t *testing.T) bucket.Store) {
 func Full(name string) bucket.Bucket {
 	return bucket.Bucket{
 		Name: name, Grants: 1200,
-		Calls:     []bucket.Call{{At: noon.Add(-time.Minute), By: "n1"}, {At: noon, By: "n2", Code: true, Cost: 3}},
+		Calls:     []bucket.Call{{At: noon.Add(-time.Minute), By: "n1"}, {At: noon, By: "n2", Code: true}},
 		HoldUntil: noon.Add(time.Hour), HoldWhy: bucket.WhyThrottled, Holds: 4,
 		Lane: bucket.Lane{Owner: "n2", Until: noon.Add(15 * time.Second)},
 		Suspects: bucket.Suspects{

@@ -10,13 +10,12 @@ import (
 
 func callItem(c bucket.Call) item {
 	m := item{"at": ms(c.At), "by": str(c.By)}
-	putNum(m, "cost", int64(c.Cost))
 	putFlag(m, "code", c.Code)
 	return m
 }
 
 func callOf(m item) bucket.Call {
-	return bucket.Call{At: getTime(m, "at"), By: getStr(m, "by"), Code: getFlag(m, "code"), Cost: int(getNum(m, "cost"))}
+	return bucket.Call{At: getTime(m, "at"), By: getStr(m, "by"), Code: getFlag(m, "code")}
 }
 
 func suspectsItem(s bucket.Suspects) item {

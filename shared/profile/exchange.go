@@ -57,6 +57,9 @@ type Answer struct {
 type Budget struct {
 	Calls  int     `json:"calls"`
 	Window Seconds `json:"window"`
+	// Cost is how many of the calls one exchange counts as, where the provider
+	// counts credits; 0 means 1.
+	Cost int `json:"cost,omitempty"`
 }
 
 // Name is the provider's name of a parameter; empty when it is left out.
@@ -169,7 +172,8 @@ func (t Token) validateBudgets(v *problems) {
 	for i, b := range t.Budgets {
 		v.check(b.Calls > 0 && b.Window > 0, "token.budgets[%d]: give calls and window, both above zero", i)
 		v.check(!windows[b.Window], "token.budgets[%d]: window %v is there twice", i, b.Window.D())
-		v.check(t.CodeShare < b.Calls, "token.code_share %d: the budget of %d calls would leave none for refreshing", t.CodeShare, b.Calls)
+		v.check(b.Cost >= 0 && b.Cost <= b.Calls, "token.budgets[%d].cost %d: one exchange must fit into the budget", i, b.Cost)
+		v.check(t.CodeShare*max(b.Cost, 1) < b.Calls, "token.code_share %d: the budget of %d calls would leave none for refreshing", t.CodeShare, b.Calls)
 		windows[b.Window] = true
 	}
 	v.check(t.CodeShare >= 0, "token.code_share %d: it cannot be negative", t.CodeShare)

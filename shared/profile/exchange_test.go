@@ -38,9 +38,10 @@ func TestValidate_EachMistakeOfADialectIsNamed(t *testing.T) {
 		{"refresh expiry of nothing", func(p *Token) { p.Answer.RefreshExpiryAs = "epoch" }, "name refresh_expiry too"},
 		{"budget of nothing", func(p *Token) { p.Budgets = []Budget{{Window: 1}} }, "token.budgets[0]: give calls and window"},
 		{"budget of no time", func(p *Token) { p.Budgets = []Budget{{Calls: 1}} }, "token.budgets[0]: give calls and window"},
-		{"window twice", func(p *Token) { p.Budgets = []Budget{{1, 1}, {2, 1}} }, "token.budgets[1]: window"},
+		{"window twice", func(p *Token) { p.Budgets = []Budget{{Calls: 1, Window: 1}, {Calls: 2, Window: 1}} }, "token.budgets[1]: window"},
+		{"too dear", func(p *Token) { p.Budgets = []Budget{{Calls: 3, Window: 1, Cost: 4}} }, "token.budgets[0].cost 4"},
 		{"share of nothing", func(p *Token) { p.CodeShare = 1 }, "there is no budget to share"},
-		{"share of all", func(p *Token) { p.CodeShare, p.Budgets = 5, []Budget{{5, 1}} }, "would leave none for refreshing"},
+		{"share of all", func(p *Token) { p.CodeShare, p.Budgets = 5, []Budget{{Calls: 5, Window: 1}} }, "would leave none for refreshing"},
 		{"negative share", func(p *Token) { p.CodeShare = -1 }, "token.code_share -1: it cannot be negative"},
 		{"bucket", func(p *Token) { p.Bucket = "planet" }, `token.bucket "planet"`},
 		{"introspection in the clear", func(p *Token) { p.Endpoints.Introspect = "http://example.com/i" }, "token.endpoints.introspect: use https"},
@@ -66,7 +67,7 @@ func TestValidate_ADialectThatIsRight(t *testing.T) {
 		Headers: map[string]string{"x-hotel": "1"}, SecretHeaders: []string{"x-app-key"},
 	}
 	p.Token.Answer = Answer{Access: "data.token", Expiry: "expiryDate", ExpiryAs: "rfc3339", RefreshExpiry: "r", RefreshExpiryAs: "epoch"}
-	p.Token.Budgets, p.Token.CodeShare = []Budget{{5, Seconds(24 * time.Hour)}, {2, Seconds(time.Minute)}}, 1
+	p.Token.Budgets, p.Token.CodeShare = []Budget{{Calls: 5, Window: Seconds(24 * time.Hour)}, {Calls: 2, Window: Seconds(time.Minute)}}, 1
 	p.Token.OneAtATime, p.Token.Bucket = true, "client"
 	if err := p.Validate(); err != nil {
 		t.Error(err)
