@@ -31,7 +31,7 @@ func (o *office) change(decide func(bucket.Bucket) bucket.Bucket) bucket.Bucket 
 func (o *office) refused(grants int) {
 	o.t.Helper()
 	o.clock = o.clock.Add(time.Minute)
-	for range grants {
+	for range max(grants, 2) { // one alone would be about that grant
 		o.change(func(b bucket.Bucket) bucket.Bucket {
 			b.Grants = 1200
 			return b.ClientRefused(refusal, o.clock)
@@ -43,7 +43,7 @@ func (o *office) refused(grants int) {
 func (o *office) accepted() {
 	o.t.Helper()
 	o.clock = o.clock.Add(40 * time.Minute)
-	o.change(func(b bucket.Bucket) bucket.Bucket { return b.ClientAccepted(o.clock) })
+	o.change(func(b bucket.Bucket) bucket.Bucket { return b.ClientAccepted("g", o.clock) })
 }
 
 func (o *office) tellsMain() {
@@ -168,7 +168,9 @@ func TestTellClient_StreamAndSweepAtOnce(t *testing.T) {
 // all the same.
 func TestTellClient_WhatIsNotKnownIsSaidSo(t *testing.T) {
 	o := newOffice(t)
-	o.change(func(b bucket.Bucket) bucket.Bucket { return b.ClientRefused(refusal, o.clock) })
+	o.change(func(b bucket.Bucket) bucket.Bucket {
+		return b.ClientRefused(refusal, o.clock).ClientRefused(refusal, o.clock)
+	})
 	o.tellsMain()
 	m := o.slack.Sent()[0]
 	if m.Client.Grants != alert.Uncounted || !strings.HasPrefix(m.Title(), "The provider refuses our registration main") {

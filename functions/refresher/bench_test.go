@@ -186,7 +186,7 @@ type clientSecrets struct {
 }
 
 func (s *clientSecrets) ClientSecrets(context.Context, string) (connection.Secrets, error) {
-	return connection.Secrets{Current: secret.New(s.current), Next: secret.New(s.next)}, s.err
+	return connection.Secrets{Current: secret.New(s.current), Next: secret.New(s.next), Version: "v-" + s.current + s.next}, s.err
 }
 func (s *clientSecrets) Forget(string) { s.forgotten++ }
 

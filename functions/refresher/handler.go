@@ -59,6 +59,7 @@ func (r *refresher) refresh(ctx context.Context, w refresh.Wake) (again time.Tim
 		return time.Time{}, err
 	}
 	defer run.Report(ctx) // one event, whatever it comes to
+	defer run.Leave(ctx)  // what the client's other grants must know
 
 	switch plan := run.Recover(ctx); plan.Step {
 	case grant.Roll:

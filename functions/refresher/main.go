@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/google/uuid"
 
+	"bellhop/shared/bucket"
 	"bellhop/shared/cloud"
 	"bellhop/shared/dynamo"
 	"bellhop/shared/event"
@@ -60,12 +61,13 @@ func wire(getenv func(string) string) (*refresher, error) {
 		return nil, err
 	}
 	keys := seal.NewSource(secretsmanager.KeySet{API: secrets, ID: c.KeysSecret}, time.Now)
-	refreshQueue := outbound{sqs.New(queues, c.RefreshQueue)}
+	pairs, refreshQueue := vault.New(keys, map[string]grant.Home{grant.HomeSecrets: home}), outbound{sqs.New(queues, c.RefreshQueue)}
 	return &refresher{
 		cycle: refresh.New(refresh.Config{
-			Store: grants, Vault: vault.New(keys, map[string]grant.Home{grant.HomeSecrets: home}),
+			Store: grants, Vault: pairs, Digests: pairs,
 			Exchange: oauth.NewClient(oauth.Config{}), Registry: dynamo.NewInventory(tables, c.GrantsTable),
 			Secrets: secretsmanager.NewReader(secretsmanager.ReaderConfig{API: secrets, Prefix: c.SecretsPrefix}),
+			Buckets: bucket.NewCache(dynamo.NewBuckets(tables, c.GrantsTable), time.Now),
 			Profile: profile.ByName, Log: log, Now: time.Now, Nonce: func() grant.Nonce { return grant.Nonce(uuid.NewString()) },
 		}),
 		sweeper: &sweeper{

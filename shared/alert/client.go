@@ -49,7 +49,7 @@ func ClientOwed(b bucket.Bucket, channel string) Kind {
 	switch {
 	case closed:
 		return Nothing
-	case b.Troubled() && !opened:
+	case b.Troubled() && b.Trouble.Ours() && !opened:
 		return Opened
 	case !b.Troubled() && opened:
 		return Recovered

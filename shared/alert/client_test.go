@@ -13,7 +13,13 @@ var refusal = bucket.ClientRefusal{Code: "invalid_client", Status: 401, SecretVe
 
 // inTrouble is a client's bucket whose registration was refused at noon.
 func inTrouble() bucket.Bucket {
-	return bucket.Bucket{Name: bucket.OfClient("main"), Grants: 12}.ClientRefused(refusal, noon)
+	return refusedTwice(bucket.Bucket{Name: bucket.OfClient("main"), Grants: 12}, noon)
+}
+
+// refusedTwice is a bucket whose client was refused for two grants: one alone would be
+// about that grant.
+func refusedTwice(b bucket.Bucket, at time.Time) bucket.Bucket {
+	return b.ClientRefused(refusal, at).ClientRefused(refusal, at)
 }
 
 func clientClaim(b bucket.Bucket, k Kind, me string, now time.Time) ClientClaim {
@@ -36,27 +42,31 @@ func TestClientOwed(t *testing.T) {
 	if k := ClientOwed(b, "slack"); k != Nothing {
 		t.Errorf("a client that was never in trouble owes %q", k)
 	}
+	once := bucket.Bucket{Name: b.Name}.ClientRefused(refusal, noon)
+	if k := ClientOwed(once, "slack"); k != Nothing {
+		t.Errorf("a single refusal, which may be about one grant, owes %q", k)
+	}
 	b = inTrouble()
 	var heard []Kind
 	hear := func(now time.Time) { heard = append(heard, tellsClient(&b, now)) }
 	hear(noon)
 	hear(noon)
-	b = b.ClientRefused(refusal, noon.Add(time.Minute)) // the next grant of the same client
+	b = refusedTwice(b, noon.Add(time.Minute)) // the next grant of the same client
 	hear(noon.Add(time.Minute))
-	b = b.ClientAccepted(noon.Add(time.Hour))
+	b = b.ClientAccepted("g", noon.Add(time.Hour))
 	hear(noon.Add(time.Hour))
 	hear(noon.Add(time.Hour))
 	if want := []Kind{Opened, Nothing, Nothing, Recovered, Nothing}; !slices.Equal(heard, want) {
 		t.Errorf("heard %q, want %q", heard, want)
 	}
-	b = SettleClient(b, []string{"slack"}).ClientRefused(refusal, noon.Add(2*time.Hour))
+	b = refusedTwice(SettleClient(b, []string{"slack"}), noon.Add(2*time.Hour))
 	if b.Trouble.Episode != 2 || ClientOwed(b, "slack") != Opened {
 		t.Errorf("the next episode: %+v", b.Trouble)
 	}
 }
 
 func TestClientOwed_WhoNeverHeardOfItDoesNotHearThatItIsOver(t *testing.T) {
-	if k := ClientOwed(inTrouble().ClientAccepted(noon.Add(time.Second)), "slack"); k != Nothing {
+	if k := ClientOwed(inTrouble().ClientAccepted("g", noon.Add(time.Second)), "slack"); k != Nothing {
 		t.Errorf("owed %q", k)
 	}
 }
@@ -66,10 +76,10 @@ func TestClientOwed_WhoNeverHeardOfItDoesNotHearThatItIsOver(t *testing.T) {
 func TestClientRefused_WhileRecoveredIsOnItsWay(t *testing.T) {
 	b := inTrouble()
 	tellsClient(&b, noon)
-	b = b.ClientAccepted(noon.Add(time.Minute))
+	b = b.ClientAccepted("g", noon.Add(time.Minute))
 	c := clientClaim(b, Recovered, "me", noon.Add(time.Minute))
 	b = ClaimClient(b, c)
-	b = b.ClientRefused(refusal, noon.Add(time.Minute+time.Second))
+	b = refusedTwice(b, noon.Add(time.Minute+time.Second))
 	b = DeliveredClient(b, c)
 	if b.Trouble.Episode != 2 || ClientOwed(b, "slack") != Opened {
 		t.Errorf("episode %d, owed %q", b.Trouble.Episode, ClientOwed(b, "slack"))
@@ -81,7 +91,7 @@ func TestClientRefused_WhileRecoveredIsOnItsWay(t *testing.T) {
 func TestClientRefused_BeforeAnybodyWasTold(t *testing.T) {
 	b := inTrouble()
 	tellsClient(&b, noon)
-	b = b.ClientAccepted(noon.Add(time.Minute)).ClientRefused(refusal, noon.Add(2*time.Minute))
+	b = refusedTwice(b.ClientAccepted("g", noon.Add(time.Minute)), noon.Add(2*time.Minute))
 	if b.Trouble.Episode != 1 || ClientOwed(b, "slack") != Nothing || !b.Trouble.Since.Equal(noon) {
 		t.Errorf("trouble %+v, owed %q", b.Trouble, ClientOwed(b, "slack"))
 	}
@@ -128,7 +138,7 @@ func TestClaimClient_OnlyWhatIsOwed(t *testing.T) {
 			t.Errorf("%s was claimed", name)
 		}
 	}
-	over := b.ClientAccepted(noon.Add(time.Minute))
+	over := b.ClientAccepted("g", noon.Add(time.Minute))
 	if c := clientClaim(over, Opened, "a", noon); c.Holds(ClaimClient(over, c)) {
 		t.Error("opened is claimed although it is over")
 	}

@@ -10,7 +10,13 @@ import (
 type Trouble struct {
 	Episode int64     // counts from 1
 	Since   time.Time // of the first refusal
-	Over    time.Time // of the first answer that was no refusal of ours; zero while it lasts
+	// Grant is the one that was refused first, and Refusals counts those that
+	// count: of other grants, or of the same when nobody else was answered for
+	// some minutes. A single one may be about one grant alone, whatever the
+	// provider calls it; from the second on it is about us, and people hear.
+	Grant    string
+	Refusals int
+	Over     time.Time // of the first answer that was no refusal of ours; zero while it lasts
 	// Code and Status are the provider's words, from a bounded vocabulary.
 	Code   string
 	Status int
@@ -38,6 +44,10 @@ func (t Trouble) toldOver() bool {
 	}
 	return false
 }
+
+// Ours reports whether the refusals are about our registration, and not about
+// one grant alone: only then people hear of them.
+func (t Trouble) Ours() bool { return t.Refusals > 1 }
 
 // WithTold returns the bucket with what was told about its trouble, which it
 // must have. An empty told is none.
@@ -86,47 +96,80 @@ func (b Bucket) try(a Ask, now time.Time) Bucket {
 	}
 	t := *b.Trouble
 	t.Tried, t.NextTry = a.Nonce, now.Add(tryEvery)
+	if !t.Ours() {
+		t.NextTry = now.Add(tryOther) // whoever tries may die of it
+	}
 	b.Trouble = &t
 	return b
 }
 
 // ClientRefusal is how the provider refused our registration.
 type ClientRefusal struct {
+	Grant         string // whose exchange it was
 	Code          string
 	Status        int
 	Payload       string
 	SecretVersion string
 }
 
-// ClientRefused notes that our registration was refused. The first refusal opens an
-// episode and owes an alert. One that comes before anybody was told that the
-// last is over goes on with that: they need not hear of either.
+// ClientRefused notes that our registration was refused. The first refusal opens
+// an episode and lets another grant try at once; a second one holds all others
+// and owes an alert. A refusal that comes before anybody was told that the last
+// episode is over goes on with that: they need not hear of either.
+//
+// A grant that is refused while the others are answered is no trouble of the
+// client, and does not open an episode again.
 func (b Bucket) ClientRefused(r ClientRefusal, now time.Time) Bucket {
 	var t Trouble
 	if b.Trouble != nil {
 		t = *b.Trouble
 	}
 	if !b.Troubled() {
-		if b.Trouble == nil || b.AlertDue.IsZero() || t.toldOver() {
+		if t.Grant != "" && t.Grant == r.Grant {
+			return b
+		}
+		if b.AlertDue.IsZero() || t.toldOver() {
 			t = Trouble{Episode: t.Episode + 1, Since: now}
 		}
-		t.Over = time.Time{}
-		b.AlertDue = now
-		t.NextTry = now.Add(tryEvery)
+		t.Grant, t.Over, t.NextTry = r.Grant, time.Time{}, now
 	}
+	same := r.Grant != "" && r.Grant == t.Grant && now.Before(t.Since.Add(tryEvery))
+	if t.Refusals != 1 || !same {
+		if t.Refusals++; t.Refusals == 2 {
+			b.AlertDue = now
+		}
+	}
+	t.NextTry = later(t.NextTry, now.Add(t.holdsFor()))
 	t.Code, t.Status, t.Payload, t.SecretVersion = r.Code, r.Status, r.Payload, r.SecretVersion
 	b.Trouble = &t
 	return b
 }
 
-// ClientAccepted notes that the provider answered without refusing our registration: an
-// episode that lasted is over, and people are to be told.
-func (b Bucket) ClientAccepted(now time.Time) Bucket {
-	if !b.Troubled() {
+// holdsFor is how long a refusal holds the others.
+func (t Trouble) holdsFor() time.Duration {
+	if !t.Ours() {
+		return 0
+	}
+	return tryEvery
+}
+
+// ClientAccepted notes that the provider answered an exchange of this grant
+// without refusing our registration: an episode that lasted is over, and people
+// who were told of it are to hear so.
+func (b Bucket) ClientAccepted(grant string, now time.Time) Bucket {
+	if b.Trouble == nil {
 		return b
 	}
 	t := *b.Trouble
-	t.Over = now
-	b.Trouble, b.AlertDue = &t, now
+	if t.Grant == grant {
+		t.Grant = "" // whatever it was, it was not this grant
+	}
+	if b.Troubled() {
+		t.Over = now
+		if t.Ours() {
+			b.AlertDue = now
+		}
+	}
+	b.Trouble = &t
 	return b
 }

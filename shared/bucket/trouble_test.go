@@ -1,33 +1,84 @@
 package bucket_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"bellhop/shared/bucket"
 )
 
-// refusal is how a provider refuses our registration with a secret's version.
-func refusal(version string) bucket.ClientRefusal {
-	return bucket.ClientRefusal{Code: "invalid_client", Status: 401, Payload: "00ff", SecretVersion: version}
+// refusal is how a provider refuses our registration with a secret's version, in
+// an exchange of that grant.
+func refusal(version, grant string) bucket.ClientRefusal {
+	return bucket.ClientRefusal{Grant: grant, Code: "invalid_client", Status: 401, Payload: "00ff", SecretVersion: version}
 }
 
 // Fifty grants that meet a refused registration are one episode and one alert.
 func TestTrouble_OneEpisode(t *testing.T) {
 	var b bucket.Bucket
 	for i := range 50 {
-		b = b.ClientRefused(refusal("v1"), noon.Add(time.Duration(i)*time.Second))
+		b = b.ClientRefused(refusal("v1", fmt.Sprint("g", i)), noon.Add(time.Duration(i)*time.Second))
 	}
 	if tr := b.Trouble; tr == nil || tr.Episode != 1 || !tr.Since.Equal(noon) || tr.Code != "invalid_client" || tr.Status != 401 ||
-		tr.Payload != "00ff" || tr.SecretVersion != "v1" || !b.AlertDue.Equal(noon) {
+		tr.Payload != "00ff" || tr.SecretVersion != "v1" || tr.Refusals != 50 || !b.AlertDue.Equal(noon.Add(time.Second)) {
 		t.Errorf("trouble %+v, alert due %v", b.Trouble, b.AlertDue)
+	}
+}
+
+// refused is a bucket whose client was refused twice at that time.
+func refused(b bucket.Bucket, version string, at time.Time) bucket.Bucket {
+	return b.ClientRefused(refusal(version, "g1"), at).ClientRefused(refusal(version, "g2"), at)
+}
+
+// One refusal may be about one grant, whatever the provider calls it: another
+// tries at once, and when it is answered nobody has heard of anything.
+func TestTrouble_OneGrantAlone(t *testing.T) {
+	b := bucket.Bucket{Grants: 50}.ClientRefused(refusal("v1", "g1"), noon)
+	if !b.Troubled() || !b.AlertDue.IsZero() {
+		t.Fatalf("%+v, alert due %v", b.Trouble, b.AlertDue)
+	}
+	b, answer := b.Take(bucket.Rules{}, bucket.Ask{Grant: "b", Nonce: "b", SecretVersion: "v1"}, noon)
+	if !answer.Goes() {
+		t.Fatalf("another waits: %s until %v", answer.Why, answer.At)
+	}
+	if _, third := b.Take(bucket.Rules{}, bucket.Ask{Grant: "c", Nonce: "c", SecretVersion: "v1"}, noon); third.Goes() {
+		t.Error("a third tries beside it")
+	}
+	over := b.ClientAccepted("b", noon.Add(time.Second))
+	if over.Troubled() || !over.AlertDue.IsZero() {
+		t.Errorf("%+v, alert due %v", over.Trouble, over.AlertDue)
+	}
+	if again := over.ClientRefused(refusal("v1", "g1"), noon.Add(time.Minute)); again.Troubled() {
+		t.Error("the one grant stops the others a second time")
+	}
+	if both := refused(over, "v1", noon.Add(time.Minute)); !both.Troubled() {
+		t.Error("another grant's refusal is overlooked")
+	}
+	mended := over.ClientAccepted("g1", noon.Add(time.Minute))
+	if again := mended.ClientRefused(refusal("v1", "g1"), noon.Add(time.Hour)); !again.Troubled() {
+		t.Error("a grant that was answered again is not believed when it is refused")
+	}
+}
+
+// A client with one grant has no other to ask: after some minutes its own
+// refusals are believed.
+func TestTrouble_OnlyGrant(t *testing.T) {
+	b := bucket.Bucket{Grants: 1}
+	for at := time.Duration(0); at < 3*time.Minute; at += 30 * time.Second {
+		if b = b.ClientRefused(refusal("v1", "g1"), noon.Add(at)); !b.AlertDue.IsZero() {
+			t.Fatalf("people hear of it after %v", at)
+		}
+	}
+	if b = b.ClientRefused(refusal("v1", "g1"), noon.Add(3*time.Minute)); b.AlertDue.IsZero() {
+		t.Error("people do not hear of it")
 	}
 }
 
 // While it lasts one exchange every three minutes tries, the others wait for
 // what becomes of it, and a code is not kept waiting.
 func TestTrouble_OneTries(t *testing.T) {
-	b := bucket.Bucket{Grants: 50}.ClientRefused(refusal("v1"), noon)
+	b := refused(bucket.Bucket{Grants: 50}, "v1", noon)
 	ask := func(n string) bucket.Ask { return bucket.Ask{Grant: n, Nonce: n, SecretVersion: "v1"} }
 	_, answer := b.Take(bucket.Rules{}, ask("a"), noon.Add(time.Minute))
 	if answer.Why != bucket.WhyClient || answer.At.Before(noon.Add(3*time.Minute)) || answer.At.After(noon.Add(3*time.Minute+3*time.Second)) {
@@ -52,7 +103,7 @@ func TestTrouble_OneTries(t *testing.T) {
 // A secret that was not refused is tried soon, once; two processes that disagree
 // about which is the new one do not hammer.
 func TestTrouble_AnotherSecretIsTriedSoon(t *testing.T) {
-	b := bucket.Bucket{}.ClientRefused(refusal("v1"), noon)
+	b := refused(bucket.Bucket{}, "v1", noon)
 	with := func(n, version string) bucket.Ask { return bucket.Ask{Grant: n, Nonce: n, SecretVersion: version} }
 	if _, answer := b.Take(bucket.Rules{}, with("a", "v2"), noon.Add(19*time.Second)); answer.Goes() {
 		t.Error("at once")
@@ -62,7 +113,7 @@ func TestTrouble_AnotherSecretIsTriedSoon(t *testing.T) {
 		next, answer := b.Take(bucket.Rules{}, with(at.String(), versions[int(at/time.Second)%2]), noon.Add(at))
 		if answer.Goes() {
 			tries++
-			b = next.ClientRefused(refusal(versions[int(at/time.Second)%2]), noon.Add(at))
+			b = next.ClientRefused(refusal(versions[int(at/time.Second)%2], "g1"), noon.Add(at))
 		}
 	}
 	if tries == 0 || tries > 9 {
@@ -73,29 +124,29 @@ func TestTrouble_AnotherSecretIsTriedSoon(t *testing.T) {
 // It is over with the first answer that does not refuse us, and people hear of
 // it. What comes back before they did is the same episode; later it is another.
 func TestTrouble_Over(t *testing.T) {
-	b := bucket.Bucket{}.ClientRefused(refusal("v1"), noon)
+	b := refused(bucket.Bucket{}, "v1", noon)
 	b.AlertDue = time.Time{} // told
-	over := b.ClientAccepted(noon.Add(time.Hour))
+	over := b.ClientAccepted("g2", noon.Add(time.Hour))
 	if over.Troubled() || !over.Trouble.Over.Equal(noon.Add(time.Hour)) || !over.AlertDue.Equal(noon.Add(time.Hour)) {
 		t.Fatalf("trouble %+v, alert due %v", over.Trouble, over.AlertDue)
 	}
-	if again := over.ClientAccepted(noon.Add(2 * time.Hour)); !again.Trouble.Over.Equal(noon.Add(time.Hour)) {
+	if again := over.ClientAccepted("g2", noon.Add(2*time.Hour)); !again.Trouble.Over.Equal(noon.Add(time.Hour)) {
 		t.Error("it was over twice")
 	}
 	if _, answer := over.Take(bucket.Rules{}, bucket.Ask{Nonce: "n", SecretVersion: "v1"}, noon.Add(time.Hour)); !answer.Goes() {
 		t.Errorf("still waiting: %s", answer.Why)
 	}
-	back := over.ClientRefused(refusal("v1"), noon.Add(time.Hour+time.Second))
+	back := over.ClientRefused(refusal("v1", "g3"), noon.Add(time.Hour+time.Second))
 	if !back.Troubled() || back.Trouble.Episode != 1 || !back.Trouble.Since.Equal(noon) {
 		t.Errorf("before anybody was told: %+v", back.Trouble)
 	}
 	over.AlertDue = time.Time{}
 	over.Trouble.Told = map[string]time.Time{"recovered/slack": noon}
-	later := over.ClientRefused(refusal("v2"), noon.Add(5*time.Hour))
+	later := refused(over.ClientAccepted("g1", noon.Add(4*time.Hour)), "v2", noon.Add(5*time.Hour))
 	if later.Trouble.Episode != 2 || !later.Trouble.Since.Equal(noon.Add(5*time.Hour)) || later.Trouble.Told != nil || later.AlertDue.IsZero() {
 		t.Errorf("later: %+v", later.Trouble)
 	}
-	if quiet := (bucket.Bucket{}).ClientAccepted(noon); quiet.Trouble != nil || !quiet.AlertDue.IsZero() {
+	if quiet := (bucket.Bucket{}).ClientAccepted("g2", noon); quiet.Trouble != nil || !quiet.AlertDue.IsZero() {
 		t.Error("a client that never was in trouble is reported as recovered")
 	}
 }

@@ -43,7 +43,7 @@ func Full(name string) bucket.Bucket {
 			Since: noon.Add(-time.Minute), ProbeAt: noon, Prober: "n3", Probes: 2, Ended: noon.Add(-time.Hour), Cleared: true,
 		},
 		Trouble: &bucket.Trouble{
-			Episode: 3, Since: noon.Add(-time.Hour), Over: noon, Code: "invalid_client", Status: 401,
+			Episode: 3, Since: noon.Add(-time.Hour), Over: noon, Grant: "g4", Refusals: 9, Code: "invalid_client", Status: 401,
 			Payload: "00112233445566ff", SecretVersion: "v-2", Tried: "n4", NextTry: noon.Add(3 * time.Minute),
 			Told: map[string]time.Time{"opened/slack": noon.Add(-time.Hour), "recovered/slack": noon},
 		},

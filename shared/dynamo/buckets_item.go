@@ -54,6 +54,8 @@ func refusalOf(m item) bucket.Refusal {
 
 func troubleItem(t bucket.Trouble) item {
 	m := item{"episode": num(t.Episode), "since": ms(t.Since)}
+	putStr(m, "grant", t.Grant)
+	putNum(m, "refusals", int64(t.Refusals))
 	putTime(m, "over", t.Over)
 	putStr(m, "code", t.Code)
 	putNum(m, "status", int64(t.Status))
@@ -74,6 +76,7 @@ func troubleItem(t bucket.Trouble) item {
 func troubleOf(m item) bucket.Trouble {
 	t := bucket.Trouble{
 		Episode: getNum(m, "episode"), Since: getTime(m, "since"), Over: getTime(m, "over"),
+		Grant: getStr(m, "grant"), Refusals: int(getNum(m, "refusals")),
 		Code: getStr(m, "code"), Status: int(getNum(m, "status")), Payload: getStr(m, "payload"),
 		SecretVersion: getStr(m, "secret_version"), Tried: getStr(m, "tried"), NextTry: getTime(m, "next_try"),
 	}

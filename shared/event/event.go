@@ -26,6 +26,7 @@ const (
 	AnswerKeptAside Name = "answer_kept_aside" // an answer lost the race and is kept
 	AsideRolled     Name = "aside_rolled"      // a kept answer became the committed pair
 	ExchangeFailed  Name = "exchange_failed"   // the provider answered, without a pair, and the grant lives
+	ExchangeHeld    Name = "exchange_held"     // no exchange now: what a client's grants share says when
 	GrantDead       Name = "grant_dead"        // a person is needed
 	SettleDeferred  Name = "settle_deferred"   // the pair stays inline for now
 	EpochTurned     Name = "epoch_turned"      // a grant's pairs moved to a new secret
@@ -47,7 +48,7 @@ const (
 
 // All lists the names, for the page and the tests.
 func All() []Name {
-	return []Name{TokenRefreshed, LeaseLost, AnswerLost, AnswerKeptAside, AsideRolled, ExchangeFailed, GrantDead,
+	return []Name{TokenRefreshed, LeaseLost, AnswerLost, AnswerKeptAside, AsideRolled, ExchangeFailed, ExchangeHeld, GrantDead,
 		SettleDeferred, EpochTurned, SweepDone, UpdateTaken, UpdateRefused, ChunkSent, ChunkPutBack, MarkHealed,
 		JobClosed, ReadbackDone, WebhookTaken, WebhookRefused, Reconnected, ReconnectFailed, AlertSent, AlertFailed}
 }

@@ -63,11 +63,7 @@ func (r *Run) missing(granted []string) []string {
 		return nil
 	}
 	var missing []string
-	asks := r.profile.Token.Scopes
-	if r.snapshot.Asks != nil {
-		asks = r.snapshot.Asks
-	}
-	for _, s := range asks {
+	for _, s := range r.asks() {
 		if !slices.Contains(granted, s) {
 			missing = append(missing, s)
 		}

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"time"
 
+	"bellhop/shared/bucket"
 	"bellhop/shared/connection"
 	"bellhop/shared/event"
 	"bellhop/shared/grant"
@@ -52,6 +53,11 @@ type safe interface {
 	Settle(ctx context.Context, g grant.Grant, p grant.Pair) (ref string, at grant.Placement, err error)
 }
 
+// digester makes a keyed digest of a text; see vault.Vault.
+type digester interface {
+	Digest(ctx context.Context, purpose string, text secret.Text) (string, error)
+}
+
 // exchanger presents a credential once and judges the answer.
 type exchanger interface {
 	Exchange(ctx context.Context, p profile.Token, r oauth.Request) oauth.Outcome
@@ -69,8 +75,8 @@ type secrets interface {
 	Forget(client string)
 }
 
-// Config is what a cycle works with. Every field is needed, but Revoker, and
-// Log, whose zero value writes nothing.
+// Config is what a cycle works with. Every field is needed, but Revoker, Buckets
+// and Digests, and Log, whose zero value writes nothing.
 type Config struct {
 	Store    grant.Store
 	Vault    safe
@@ -79,6 +85,12 @@ type Config struct {
 	Secrets  secrets
 	// Revoker is for [Cycle.Revoke] alone; nil where nobody revokes.
 	Revoker revoker
+	// Buckets are what the grants of a client share at its token endpoint. With
+	// nil nothing is shared: a single grant has no others to mind.
+	Buckets *bucket.Cache
+	// Digests names the requests with which our registration was refused; with
+	// nil they have no name.
+	Digests digester
 	// Profile finds a provider's profile by its name.
 	Profile func(name string) (profile.Profile, error)
 	Log     *event.Log

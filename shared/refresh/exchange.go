@@ -1,10 +1,13 @@
 package refresh
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
+	"bellhop/shared/bucket"
 	"bellhop/shared/connection"
 	"bellhop/shared/grant"
 	"bellhop/shared/oauth"
@@ -32,17 +35,21 @@ func (r *Run) exchange(ctx context.Context) oauth.Outcome {
 	if err != nil {
 		return oauth.Outcome{Class: oauth.NotSent, Cause: "client_secret", RetryAt: r.c.Now().Add(ownPause)}
 	}
-	out := r.post(ctx, ours, ours.Current)
+	r.share.ours = ours
+	if out, ok := r.admit(ctx); !ok {
+		return out
+	}
+	out := r.post(ctx, string(r.me), ours.Current)
 	if out.Class != oauth.BadClient {
 		return out
 	}
 	r.c.Secrets.Forget(r.snapshot.Client)
-	if ours.Next.Empty() {
+	if ours.Next.Empty() || !r.admitOther(ctx) {
 		return out
 	}
 	// The provider refused us without looking at the grant, so the other
 	// secret of a rotation is no second exchange.
-	return r.post(ctx, ours, ours.Next)
+	return r.post(ctx, other(r.me), ours.Next)
 }
 
 // secrets reads what the request needs to prove who we are; nothing where the
@@ -83,11 +90,11 @@ func (r *Run) unpresentable(cause string, reason grant.Reason) oauth.Outcome {
 	return oauth.Outcome{Class: oauth.Dead, Cause: cause}
 }
 
-// post is one request. The wall clock is checked against the lease here and,
-// by the exchanger, just before the request is written: a machine that stood
-// still in between must not present what is no longer its own. Once begun, it
-// is not cut off by the end of the invocation.
-func (r *Run) post(ctx context.Context, ours connection.Secrets, clientSecret secret.Text) oauth.Outcome {
+// post is one request, by the name under which it was counted. The wall clock is
+// checked against the lease here and, by the exchanger, just before the request
+// is written: a machine that stood still in between must not present what is no
+// longer its own. Once begun, it is not cut off by the end of the invocation.
+func (r *Run) post(ctx context.Context, name string, clientSecret secret.Text) oauth.Outcome {
 	latest := r.snapshot.Lease.Deadline.Add(-exchangeFor - commitFor)
 	if !r.freeUntil.IsZero() && r.freeUntil.Before(latest) {
 		latest = r.freeUntil
@@ -97,22 +104,47 @@ func (r *Run) post(ctx context.Context, ours connection.Secrets, clientSecret se
 	}
 	ctx, cancel := bounded(ctx, exchangeFor)
 	defer cancel()
-	token := r.profile.Token
-	endpoints := r.client.EndpointsOver(token.Endpoints)
-	out := r.c.Exchange.Exchange(ctx, token, oauth.Request{
-		Kind: r.kind(), Endpoint: endpoints.Token, Introspect: endpoints.Introspect,
-		ClientID: r.client.ClientID, ClientSecret: clientSecret,
-		Username: ours.Username, Password: ours.Password, Headers: ours.Headers,
-		Refresh: r.pair.Refresh, RedirectURI: r.client.RedirectURI, Scopes: token.Scopes, Deadline: latest,
-	})
+	request := r.request(clientSecret, latest)
+	out := r.c.Exchange.Exchange(ctx, r.profile.Token, request)
 	r.unknown = r.unknown || out.Class.Spent()
+	if out.Class != oauth.NotSent {
+		r.sent(name)
+	}
+	if out.Class == oauth.BadClient {
+		r.share.payload = r.digest(ctx, request)
+	}
 	return out
+}
+
+// request is what is presented. The grant's own token endpoint comes before its
+// client's, and its own scopes before the profile's.
+func (r *Run) request(clientSecret secret.Text, latest time.Time) oauth.Request {
+	endpoints := r.client.EndpointsOver(r.profile.Token.Endpoints)
+	return oauth.Request{
+		Kind: r.kind(), Endpoint: cmp.Or(r.snapshot.TokenURL, endpoints.Token), Introspect: endpoints.Introspect,
+		ClientID: r.client.ClientID, ClientSecret: clientSecret,
+		Username: r.share.ours.Username, Password: r.share.ours.Password, Headers: r.share.ours.Headers,
+		Refresh: r.pair.Refresh, RedirectURI: r.client.RedirectURI, Scopes: r.asks(), Deadline: latest,
+	}
+}
+
+// asks are the scopes that this grant asks for.
+func (r *Run) asks() []string {
+	if r.snapshot.Asks != nil {
+		return r.snapshot.Asks
+	}
+	return r.profile.Token.Scopes
+}
+
+// sent notes that a call that was counted has been made: it is not given back.
+func (r *Run) sent(name string) {
+	r.share.unsent = slices.DeleteFunc(r.share.unsent, func(n string) bool { return n == name })
+	r.share.turned = r.share.turned || r.rules().OneAtATime
 }
 
 // Conclude ends a run whose exchange brought no pair, by the one class that the
 // answer was put into.
 func (r *Run) Conclude(ctx context.Context, out oauth.Outcome) (again time.Time, err error) {
-	now := r.c.Now()
 	switch out.Class {
 	case oauth.Unreadable:
 		return r.keepRaw(ctx, out)
@@ -121,15 +153,34 @@ func (r *Run) Conclude(ctx context.Context, out oauth.Outcome) (again time.Time,
 	case oauth.BadScope:
 		return r.scopeVerdict(ctx)
 	case oauth.Unknown:
-		return r.afterUnknown(ctx, now)
+		return r.afterUnknown(ctx, r.c.Now())
 	default: // not spent: the provider said so, or never saw it
-		r.report.failed(out)
-		until := r.snapshot.RetryAt(out.RetryAt, now)
-		if r.unknown {
-			return r.Release(ctx, until)
-		}
-		return r.abandon(ctx, grant.ReleaseWrite{ID: r.snapshot.ID, Me: r.me, WakeAt: until, Failed: true})
+		return r.comeAgain(ctx, out)
 	}
+}
+
+// comeAgain leaves the grant for later: when the provider said, when what the
+// client's grants share lets it, or after a pause. Having to wait for the others
+// is no failure of this one.
+func (r *Run) comeAgain(ctx context.Context, out oauth.Outcome) (time.Time, error) {
+	w := grant.ReleaseWrite{ID: r.snapshot.ID, Me: r.me, Failed: r.share.held == "", Held: r.share.held}
+	at := out.RetryAt
+	switch out.Class {
+	case oauth.Throttled, oauth.Outage:
+		at, w.Held = r.hold(ctx, out), string(out.Class)
+	case oauth.BadClient:
+		at, w.Held = r.unwelcome(ctx, out), bucket.WhyClient
+	}
+	w.WakeAt = r.snapshot.RetryAt(at, r.c.Now())
+	if r.share.held != "" {
+		r.report.held(out)
+	} else {
+		r.report.failed(out)
+	}
+	if r.unknown {
+		return r.Release(ctx, w.WakeAt)
+	}
+	return r.abandon(ctx, w)
 }
 
 // afterUnknown leaves the attempt for the next holder to see. Minting spends

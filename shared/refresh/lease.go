@@ -47,6 +47,7 @@ type Run struct {
 	reason grant.Reason
 	// sealed is the answer, once sealed; settled needs the very same.
 	sealed grant.Sealed
+	share  share
 	report report
 }
 
@@ -174,5 +175,5 @@ func (r *Run) Recover(ctx context.Context) grant.Plan {
 	r.snapshot = r.readable(ctx, r.snapshot)
 	now := r.c.Now()
 	r.freeUntil = r.snapshot.FreeUntil(r.me, r.rotation(), now)
-	return r.snapshot.Recover(r.me, r.rotation(), now)
+	return r.second(ctx, r.snapshot.Recover(r.me, r.rotation(), now))
 }

@@ -49,7 +49,7 @@ func (r *Run) leave(b bucket.Bucket) bucket.Bucket {
 	}
 	out := r.report.answer
 	if accepted(out) {
-		b = b.ClientAccepted(r.c.Now())
+		b = b.ClientAccepted(string(r.snapshot.ID), r.c.Now())
 		if r.holds() == b.Name {
 			b = b.Heard()
 		}

@@ -28,6 +28,9 @@ func (p *report) answered(out oauth.Outcome) { p.answer, p.asked = out, true }
 func (p *report) failed(out oauth.Outcome) {
 	p.name, p.answer = event.ExchangeFailed, out
 }
+func (p *report) held(out oauth.Outcome) {
+	p.name, p.came, p.answer = event.ExchangeHeld, "held", out
+}
 func (p *report) lost() { p.name, p.came = event.AnswerLost, "unknown" }
 func (p *report) kept() { p.name, p.came = event.AnswerKeptAside, "kept_aside" }
 func (p *report) committed(expires time.Time) {

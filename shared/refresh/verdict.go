@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"bellhop/shared/bucket"
 	"bellhop/shared/grant"
 )
 
@@ -23,7 +24,7 @@ func (r *Run) AfterInvalidGrant(ctx context.Context) (again time.Time, err error
 			return time.Time{}, nil
 		}
 		current = r.readable(ctx, current)
-		plan := current.AfterInvalidGrant(r.snapshot.Generation, r.me, r.c.Now())
+		plan := r.believed(ctx, current.AfterInvalidGrant(r.snapshot.Generation, r.me, r.c.Now()))
 		r.report.outcome(string(plan.Step))
 		switch plan.Step {
 		case grant.UseWinner:
@@ -50,6 +51,7 @@ func (r *Run) AfterInvalidGrant(ctx context.Context) (again time.Time, err error
 func (r *Run) Refuse(ctx context.Context, until time.Time) error {
 	w := grant.RefuseWrite{
 		ID: r.snapshot.ID, Me: r.me, Generation: r.snapshot.Generation, WakeAt: atLeast(until, r.c.Now()),
+		Doubted: r.share.held == bucket.WhySuspected, Held: r.share.held,
 	}
 	return r.write(ctx, func(ctx context.Context) error { return r.c.Store.Refuse(ctx, w) })
 }
