@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/google/uuid"
 
+	"bellhop/shared/bucket"
 	"bellhop/shared/cloud"
 	"bellhop/shared/dialect"
 	"bellhop/shared/drain"
@@ -65,7 +66,8 @@ func wire(getenv func(string) string) (*pusher, error) {
 		drainer: &drain.Drainer{
 			Ledger: dynamo.NewRates(tables, c.RatesTable), Inventory: inventory,
 			Grants: dynamo.NewGrants(tables, c.GrantsTable), Tokens: drain.NewTokens(pairs),
-			Sender: dialect.NewSender(nil, time.Now), Log: log, Now: time.Now, Sleep: sleep, Fresh: uuid.NewString,
+			Buckets: bucket.NewCache(dynamo.NewBuckets(tables, c.GrantsTable), time.Now),
+			Sender:  dialect.NewSender(nil, time.Now), Log: log, Now: time.Now, Sleep: sleep, Fresh: uuid.NewString,
 			Rates: outbound{sqs.New(queues, c.RatesQueue)}, Refresh: outbound{sqs.New(queues, c.RefreshQueue)},
 		},
 		inventory: inventory, rejected: sqs.New(queues, c.RejectedQueue), log: log, now: time.Now,

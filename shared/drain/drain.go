@@ -15,6 +15,7 @@ import (
 	"errors"
 	"time"
 
+	"bellhop/shared/bucket"
 	"bellhop/shared/connection"
 	"bellhop/shared/dialect"
 	"bellhop/shared/event"
@@ -63,7 +64,7 @@ type queue interface {
 	Send(ctx context.Context, s wake.Send) error
 }
 
-// Drainer pushes. All fields must be set, except Log. It is safe for concurrent
+// Drainer pushes. All fields must be set, except Buckets and Log. It is safe for concurrent
 // use, and meant to be made once for each process: it remembers the pace of
 // every property.
 type Drainer struct {
@@ -72,10 +73,13 @@ type Drainer struct {
 	Grants    grants
 	Tokens    *Tokens
 	Sender    sender
-	Rates     queue // lanes, jobs and read-backs
-	Refresh   queue // grants
-	Log       *event.Log
-	Now       func() time.Time
+	// Buckets are what connections share at their providers' token endpoints;
+	// with nil each waits alone.
+	Buckets *bucket.Cache
+	Rates   queue // lanes, jobs and read-backs
+	Refresh queue // grants
+	Log     *event.Log
+	Now     func() time.Time
 	// Sleep waits, or returns early with ctx's error.
 	Sleep func(ctx context.Context, d time.Duration) error
 	// Fresh makes a name that was never used before: of a holder, a mark.

@@ -52,6 +52,9 @@ func (d *Drainer) gate(ctx context.Context, s site) (pass, *shut, error) {
 			}
 			continue
 		}
+		if closed == nil {
+			closed = d.atEndpoint(ctx, s, g)
+		}
 		if closed != nil {
 			return pass{}, closed, nil
 		}
