@@ -212,6 +212,19 @@ func TestDialects_RefusalsAreUnderstood(t *testing.T) {
 	})
 }
 
+// A machine's user whose password is wrong is our registration's trouble: no
+// owner could consent it away.
+func TestDialects_WrongPasswordIsTheClients(t *testing.T) {
+	for _, name := range []string{"ohip.json", "rms.json"} {
+		v := newVendor(t, name)
+		r := v.request()
+		r.Password = secret.New("yesterday's")
+		if out := v.oauth.Exchange(t.Context(), v.p, r); out.Class != oauth.BadClient {
+			t.Errorf("%s: outcome is %+v", name, out)
+		}
+	}
+}
+
 // The sandbox is strict: the RFC's own words are refused, or answered
 // unreadably, where the vendor has others. So a dialect that is not spoken is
 // noticed.
@@ -224,5 +237,26 @@ func TestDialects_TheRFCIsNotEnough(t *testing.T) {
 		if out := v.oauth.Exchange(t.Context(), plain, v.request()); out.Class == oauth.Issued {
 			t.Errorf("%s: outcome is %+v", name, out)
 		}
+	}
+}
+
+// A provider whose answers do not say how long a token lives, and which can be
+// asked (RFC 7662), is asked.
+func TestDialects_LifeByIntrospection(t *testing.T) {
+	v := newVendor(t, "hostfully.json")
+	delete(v.client.Dialect.Answer, "expires_in")
+	r := v.request()
+	silent := v.oauth.Exchange(t.Context(), v.p, r)
+	if silent.Class != oauth.Issued || !silent.Pair.Documented {
+		t.Fatalf("outcome is %+v", silent)
+	}
+	r.Refresh, r.Introspect = silent.Pair.Refresh, v.url+"/cloudbeds/oauth/introspect"
+	out := v.oauth.Exchange(t.Context(), v.p, r)
+	if out.Class != oauth.Issued || out.Pair.Documented {
+		t.Fatalf("outcome is %+v", out)
+	}
+	token := v.issued(sandbox.AccessToken, out.Pair.Access)
+	if off := out.Pair.Expires.Sub(time.UnixMilli(token.ExpiresAt)).Abs(); off > 3*time.Second {
+		t.Errorf("expires %v beside the provider's time", off)
 	}
 }

@@ -30,16 +30,20 @@ func judge(p profile.Token, a answer, start time.Time) Outcome {
 		}
 		out.Cause = "parse"
 	}
-	if a.worthKeeping(p.Answer, granted, f) {
+	names := p.Answer
+	if own, ok := overridden(p, a.refusal(code)); ok && granted && a.cause == "" && !f.token(names) {
+		out.Class, out.Reason, out.RetryAt = own.Class, own.Reason, RetryAfter(a.header, a.received)
+		return out // an error inside a success, that only the profile knows
+	}
+	if a.worthKeeping(names, granted, f) {
 		out.Class, out.Raw = Unreadable, a.body
 		return out
 	}
 	out.Code = bounded(p, code)
 	out.RetryAt = RetryAfter(a.header, a.received)
-	out.Class = classify(p, refusal{
-		status: a.status, code: code, body: strings.ToLower(a.body.Reveal()), retryAfter: !out.RetryAt.IsZero(),
-	})
-	if a.status/100 == 2 && !refused {
+	found := classify(p, a.refusal(code))
+	out.Class, out.Reason = found.Class, found.Reason
+	if granted {
 		out.Class = Unknown // it may have acted, and no byte of a pair is here
 	}
 	return out
@@ -52,7 +56,7 @@ func (a answer) worthKeeping(names profile.Answer, granted bool, f fields) bool 
 	if a.cause == "cut_short" || a.body.Empty() {
 		return false
 	}
-	return granted || f.set("access_token") || f.set(cmp.Or(names.Access, "access_token"))
+	return granted || f.token(names)
 }
 
 // Reread judges a body that an earlier release could not read, by today's
@@ -100,6 +104,12 @@ func (f fields) set(name string) bool {
 		return false
 	}
 	return true
+}
+
+// token reports whether an access token is there, by the provider's name or by
+// the RFC's.
+func (f fields) token(names profile.Answer) bool {
+	return f.set("access_token") || f.set(cmp.Or(names.Access, "access_token"))
 }
 
 // refusal finds the error in an answer, whatever its status: "error" as a

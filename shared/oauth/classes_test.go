@@ -1,13 +1,16 @@
 package oauth
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"bellhop/shared/grant"
 	"bellhop/shared/profile"
 	"bellhop/shared/secret"
 )
@@ -17,7 +20,7 @@ func withBody(a answer, body string) answer { a.body = secret.New(body); return 
 // example is a refusal that a row is meant for.
 
 func (r row) example() refusal {
-	x := refusal{status: r.Status, code: r.Code, body: r.Body, retryAfter: r.RetryAfter}
+	x := refusal{phase: cmp.Or(r.Phase, phaseToken), status: r.Status, code: r.Code, body: r.Body, retryAfter: r.RetryAfter}
 	if x.status == 0 && r.Family != 0 {
 		x.status = r.Family*100 + 18
 	}
@@ -43,7 +46,7 @@ func TestClasses_EveryRow(t *testing.T) {
 					t.Errorf("row %d %+v hides row %d %+v", j, earlier, i, r)
 				}
 			}
-			if got := classify(profile.Token{}, x); got != r.Class {
+			if got := classify(profile.Token{}, x).Class; got != r.Class {
 				t.Errorf("classified as %s, want %s", got, r.Class)
 			}
 			if r.Why == "" {
@@ -70,8 +73,8 @@ func TestClasses_EveryRowOverTheWire(t *testing.T) {
 	c := NewClient(Config{})
 	for i, r := range classes {
 		x = r.example()
-		if x.status/100 == 2 && x.code == "" {
-			continue
+		if x.status/100 == 2 && x.code == "" || x.phase != phaseToken {
+			continue // every phase is walked against the sandbox, in local/sandbox
 		}
 		out := c.Exchange(t.Context(), basic, refreshAt(p.URL))
 		if out.Class != r.Class || out.Status != x.status {
@@ -94,6 +97,12 @@ func TestClasses_AreWellFormed(t *testing.T) {
 		if !slices.Contains(refusals, r.Class) {
 			t.Errorf("row %d has class %q", i, r.Class)
 		}
+		if r.Reason != "" && (r.Class != Dead || r.Reason != grant.Expired && r.Reason != grant.Revoked) {
+			t.Errorf("row %d %+v gives a reason that nobody knows", i, r)
+		}
+		if !slices.Contains([]string{"", phaseToken, phasePassword, phaseCode, phaseRevoke, phaseUserInfo}, r.Phase) {
+			t.Errorf("row %d has phase %q", i, r.Phase)
+		}
 		if r.Body != strings.ToLower(r.Body) || r.Status != 0 && r.Family != 0 {
 			t.Errorf("row %d %+v can never be meant so", i, r)
 		}
@@ -114,10 +123,10 @@ func TestClasses_NothingReadableIsUnknown(t *testing.T) {
 		if status == 401 || status == 429 {
 			continue // these speak by status alone
 		}
-		if got := classify(profile.Token{}, refusal{status: status}); got != Unknown {
+		if got := classify(profile.Token{}, refusal{status: status}).Class; got != Unknown {
 			t.Errorf("%d without a word is %s", status, got)
 		}
-		if got := classify(profile.Token{}, refusal{status: status, retryAfter: true}); got != Unknown && status != 503 {
+		if got := classify(profile.Token{}, refusal{status: status, retryAfter: true}).Class; got != Unknown && status != 503 {
 			t.Errorf("%d with Retry-After alone is %s", status, got)
 		}
 	}
@@ -199,6 +208,41 @@ func TestClasses_ProfilesKnowTheSame(t *testing.T) {
 		p.Token.Overrides = []profile.Override{{Status: 418, Class: string(class)}}
 		if valid := p.Validate() == nil; valid != ok {
 			t.Errorf("a profile may say %s: %v, want %v", class, valid, ok)
+		}
+	}
+}
+
+// An error inside a success that only its profile knows is an error, unless a
+// token is beside it: those bytes are kept whatever is said.
+func TestClasses_ProfileKnowsAnErrorInsideASuccess(t *testing.T) {
+	p := basic
+	p.Overrides = []profile.Override{{Status: 200, Body: "try_again", Class: "throttled"}, {Status: 200, Body: "gone", Class: "dead", Reason: "revoked"}}
+	if out := judged(p, 200, `{"status":"try_again"}`, "Retry-After", "7"); out.Class != Throttled || !out.RetryAt.Equal(at.Add(7*time.Second)) || !out.Raw.Empty() {
+		t.Errorf("outcome is %+v", out)
+	}
+	if out := judged(p, 200, `{"status":"gone"}`); out.Class != Dead || out.Reason != grant.Revoked {
+		t.Errorf("outcome is %+v", out)
+	}
+	for name, body := range map[string]string{"a pair": `{"access_token":"gone"}`, "half a pair": `{"access_token":17,"status":"gone"}`, "unknown": `{"status":"fine"}`} {
+		if out := judged(p, 200, body); out.Class != Issued && out.Class != Unreadable {
+			t.Errorf("%s: outcome is %+v", name, out)
+		}
+	}
+}
+
+// Expired and revoked are told apart where the provider does, and only there.
+func TestClasses_ExpiredOrRevoked(t *testing.T) {
+	for body, want := range map[string]grant.Reason{
+		`{"error":"invalid_grant","error_description":"The refresh token has expired due to inactivity."}`: grant.Expired,
+		`{"error":"invalid_grant","error_description":"Token has been revoked."}`:                          grant.Revoked,
+		`{"error":"expired_token"}`: grant.Expired,
+		`{"error":"token_revoked"}`: grant.Revoked,
+		`{"error":"invalid_grant","error_description":"Token has been expired or revoked."}`:                                      "",
+		`{"error":"invalid_grant","error_description":"The provided token is invalid, expired, revoked, does not match the URI"}`: "",
+		`{"error":"invalid_grant"}`: "",
+	} {
+		if out := judged(basic, 400, body); out.Class != Dead || out.Reason != want {
+			t.Errorf("%s: outcome is %+v, want reason %q", body, out, want)
 		}
 	}
 }

@@ -81,7 +81,7 @@ func (c *Client) exchange(ctx context.Context, p profile.Token, r Request, start
 	}
 	defer resp.Body.Close()
 	a := readAnswer(resp)
-	a.received = wall(c.now())
+	a.received, a.phase = wall(c.now()), r.phase(p)
 	out := judge(p, a, start)
 	if out.Class == Unknown && gate.shut() {
 		out.Class = NotSent // it answered the head alone
@@ -115,6 +115,7 @@ type answer struct {
 	header   http.Header
 	body     secret.Text
 	received time.Time
+	phase    string // what was asked for; empty means a token
 	cause    string // "cut_short" or "too_long"; empty when it is whole
 }
 

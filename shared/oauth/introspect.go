@@ -33,7 +33,7 @@ func (c *Client) askLife(ctx context.Context, p profile.Token, r Request, pair g
 	if err != nil {
 		return pair
 	}
-	a, err := c.read(req, "introspecting")
+	a, err := c.read(p, req, phaseIntrospect)
 	if err != nil {
 		return pair
 	}

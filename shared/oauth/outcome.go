@@ -48,6 +48,9 @@ type Outcome struct {
 	// code when it is one of the registered ones, "other" for any other.
 	Status int
 	Code   string
+	// Reason is why a credential is dead, for Dead alone, where the provider
+	// says it: [grant.Expired] or [grant.Revoked]; empty otherwise.
+	Reason grant.Reason
 	// Cause says in one of a few words why there is no readable answer, for the
 	// log alone: "endpoint", "credential", "late", "connect", "timeout",
 	// "broken", "cut_short", "too_long", "parse"; empty otherwise.

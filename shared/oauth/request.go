@@ -51,6 +51,17 @@ func (r Request) grantType(p profile.Token) string {
 	return grantTypes[r.Kind]
 }
 
+// phase is the column of the table of classes that r belongs to.
+func (r Request) phase(p profile.Token) string {
+	switch {
+	case r.Kind == grant.KindCode:
+		return phaseCode
+	case r.grantType(p) == "password":
+		return phasePassword
+	}
+	return phaseToken
+}
+
 // parameters are what the request says, under the provider's names. Scopes go
 // with what we mint alone: a refresh without scope keeps what was granted (RFC
 // 6749 section 6), and a code carries its own.

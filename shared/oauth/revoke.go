@@ -13,6 +13,9 @@ import (
 
 // StatusError is an answer that was not a success. It holds no body.
 type StatusError struct {
+	// Class is found in the same table as an exchange's: Dead means that the
+	// token itself is refused (when revoking, that it is at its end already).
+	Class  Class
 	Act    string // "revoking", "introspecting" or "asking userinfo"
 	Status int
 }
@@ -53,7 +56,7 @@ func (c *Client) Revoke(ctx context.Context, p profile.Token, r Revocation) erro
 	if err != nil {
 		return fmt.Errorf("revoking: %w", ErrNoAnswer)
 	}
-	_, err = c.read(req, "revoking")
+	_, err = c.read(p, req, phaseRevoke)
 	return err
 }
 
@@ -73,23 +76,27 @@ func (c *Client) UserInfo(ctx context.Context, endpoint string, access secret.Te
 	req.Header.Set("Authorization", "Bearer "+access.Reveal())
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", userAgent)
-	a, err := c.read(req, "asking userinfo")
+	a, err := c.read(profile.Token{}, req, phaseUserInfo)
 	if err != nil {
 		return "", err
 	}
 	return lookup(a.fields(), field), nil
 }
 
+// acts are what is done in the phases beside the exchange, for errors.
+var acts = map[string]string{phaseRevoke: "revoking", phaseUserInfo: "asking userinfo", phaseIntrospect: "introspecting"}
+
 // read sends req and returns the answer if it is a success.
-func (c *Client) read(req *http.Request, act string) (answer, error) {
+func (c *Client) read(p profile.Token, req *http.Request, phase string) (answer, error) {
 	resp, err := c.http.RoundTrip(req)
 	if err != nil {
-		return answer{}, fmt.Errorf("%s: %w", act, ErrNoAnswer)
+		return answer{}, fmt.Errorf("%s: %w", acts[phase], ErrNoAnswer)
 	}
 	defer resp.Body.Close()
 	a := readAnswer(resp)
-	if a.status/100 != 2 {
-		return a, &StatusError{Act: act, Status: a.status}
+	a.phase, a.received = phase, wall(c.now())
+	if code, refused := a.fields().refusal(); refused || a.status/100 != 2 {
+		return a, &StatusError{Act: acts[phase], Status: a.status, Class: classify(p, a.refusal(code)).Class}
 	}
 	return a, nil
 }

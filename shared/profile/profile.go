@@ -103,10 +103,13 @@ type RefreshRule struct {
 // Override is one row that comes before the common table of classes. Empty
 // fields match anything.
 type Override struct {
+	// Phase is what was asked for: "token", "password", "code" or "revoke".
+	Phase  string `json:"phase,omitempty"`
 	Status int    `json:"status,omitempty"`
 	Code   string `json:"code,omitempty"` // OAuth error code
 	Body   string `json:"body,omitempty"` // substring of the answer's body, lower case
 	Class  string `json:"class"`
+	Reason string `json:"reason,omitempty"` // of class dead: "expired" or "revoked"
 }
 
 // Endpoints are absolute URLs. A client may override each (see

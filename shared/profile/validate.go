@@ -17,6 +17,7 @@ var (
 	policies  = []string{"none", "grace", "detect"}
 	verifies  = []string{"read", "none"}
 	classes   = []string{"dead", "bad_client", "bad_scope", "bad_request", "throttled", "outage", "unknown"}
+	reasons   = []string{"expired", "revoked"}
 	fields    = []string{"price", "occupancy_prices", "min_stay", "min_stay_through", "max_stay", "closed_to_arrival", "closed_to_departure", "stop_sell", "available"}
 	sources   = []string{"claim", "field", "userinfo"}
 	separator = " ,+;|"
@@ -75,6 +76,9 @@ func (t Token) validate(v *problems) {
 	validateAccount(t.Account, v)
 	for i, o := range t.Overrides {
 		v.oneOf(fmt.Sprintf("token.overrides[%d].class", i), o.Class, classes)
+		v.oneOf(fmt.Sprintf("token.overrides[%d].phase", i), o.Phase, []string{"", "token", "password", "code", "revoke"})
+		v.check(o.Reason == "" || o.Class == "dead" && slices.Contains(reasons, o.Reason),
+			"token.overrides[%d].reason %q: use expired or revoked, of class dead", i, o.Reason)
 		v.check(o.Status != 0 || o.Code != "" || o.Body != "", "token.overrides[%d] matches every answer", i)
 		v.check(o.Body == strings.ToLower(o.Body), "token.overrides[%d].body %q: write it in lower case", i, o.Body)
 	}
