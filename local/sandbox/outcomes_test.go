@@ -219,6 +219,30 @@ func TestOutcomes_Stories(t *testing.T) {
 	}
 }
 
+// The same answer, by what was asked for.
+func TestOutcomes_ByPhase(t *testing.T) {
+	v := newVendor(t, "bookingsync.json")
+	p := profile.Token{Grant: "authorization_code", Auth: "body", Lifetime: 1}
+	for _, said := range []struct {
+		status int
+		code   string
+		want   map[string]oauth.Class
+	}{
+		{401, "", map[string]oauth.Class{"token": oauth.BadClient, "password": oauth.BadClient, "code": oauth.BadClient, "revoke": oauth.BadClient, "userinfo": oauth.Dead}},
+		{400, "invalid_grant", map[string]oauth.Class{"token": oauth.Dead, "password": oauth.BadClient, "code": oauth.Dead}},
+		{401, "invalid_token", map[string]oauth.Class{"token": oauth.BadClient, "revoke": oauth.Dead, "userinfo": oauth.Dead}},
+		{400, "unsupported_token_type", map[string]oauth.Class{"revoke": oauth.BadRequest}},
+		{400, "invalid_code", map[string]oauth.Class{"token": oauth.BadRequest, "code": oauth.Dead}},
+		{403, "insufficient_scope", map[string]oauth.Class{"userinfo": oauth.BadScope}},
+	} {
+		for phase, want := range said.want {
+			if got, _ := v.meets(row{Phase: phase, Status: said.status, Code: said.code}, p); got.class != want {
+				t.Errorf("%d %s to %s: taken for %+v, want %s", said.status, said.code, phase, got, want)
+			}
+		}
+	}
+}
+
 // What the sandbox was told to say is what goes over the wire.
 func TestFaults_AnswerAsGiven(t *testing.T) {
 	v := newVendor(t, "zoho.json")

@@ -1,6 +1,7 @@
 package consent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ type exchanged struct {
 	connections []connection.Connection
 	waiting     int
 	secret      secret.Text // that the token endpoint took
+	headers     map[string]secret.Text
 	pair        grant.Pair
 	account     string
 	took        time.Duration
@@ -155,11 +157,13 @@ func (f *Flow) exchange(ctx context.Context, x *exchanged, code, verifier secret
 			return TryLater
 		}
 	}
-	out := oauth.Outcome{}
+	out, endpoint := oauth.Outcome{}, cmp.Or(x.grant.TokenURL, x.endpoints.Token)
+	x.headers = ours.Headers
 	for _, s := range ours.Tries() {
 		x.secret = s
 		out = f.Provider.Exchange(ctx, x.profile.Token, oauth.Request{
-			Kind: grant.KindCode, Endpoint: x.endpoints.Token, Introspect: x.endpoints.Introspect, ClientID: x.client.ClientID, ClientSecret: s, Headers: ours.Headers,
+			Kind: grant.KindCode, Endpoint: endpoint, Introspect: x.endpoints.Introspect,
+			ClientID: x.client.ClientID, ClientSecret: s, Headers: ours.Headers,
 			Code: code, Verifier: verifier, RedirectURI: x.redirect, Deadline: f.Now().Add(sendWithin),
 		})
 		if out.Class != oauth.BadClient {
@@ -229,7 +233,7 @@ func (f *Flow) revoke(ctx context.Context, x *exchanged) error {
 		return nil
 	}
 	r := oauth.Revocation{
-		Endpoint: x.endpoints.Revoke, ClientID: x.client.ClientID, ClientSecret: x.secret,
+		Endpoint: x.endpoints.Revoke, ClientID: x.client.ClientID, ClientSecret: x.secret, Headers: x.headers,
 		Token: x.pair.Refresh, Hint: "refresh_token",
 	}
 	if r.Token.Empty() {

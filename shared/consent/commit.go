@@ -11,6 +11,7 @@ import (
 	"bellhop/shared/connection"
 	"bellhop/shared/event"
 	"bellhop/shared/grant"
+	"bellhop/shared/profile"
 )
 
 // errOvertaken says that another consent was committed meanwhile: its pair is
@@ -90,7 +91,7 @@ func (f *Flow) consentWrite(x *exchanged, w *walker) (grant.ConsentWrite, error)
 		return grant.ConsentWrite{}, fmt.Errorf("sealing the pair of grant %s: %w", x.grant.ID, err)
 	}
 	x.pair.RefreshExpires = grant.RefreshEnds(x.pair, time.Time{}, x.profile.Token)
-	asked := x.profile.Token.Scopes
+	asked := asks(x.grant, x.profile.Token)
 	granted := x.pair.Scopes
 	if granted == nil {
 		granted = asked // an answer without scopes grants what was asked for
@@ -168,4 +169,13 @@ func ids(connections []connection.Connection) []connection.ID {
 		out[i] = c.ID
 	}
 	return out
+}
+
+// asks are the scopes that the owner is asked for: the grant's own, or else the
+// profile's.
+func asks(g grant.Grant, p profile.Token) []string {
+	if g.Asks != nil {
+		return g.Asks
+	}
+	return p.Scopes
 }

@@ -161,7 +161,7 @@ func (f *Flow) offer(ctx context.Context, id grant.ID) (Offer, error) {
 		return Offer{}, fmt.Errorf("listing connections of grant %s: %w", id, err)
 	}
 	return Offer{
-		Grant: g, Provider: p.Title, Connections: connections, Scopes: p.Token.Scopes,
+		Grant: g, Provider: p.Title, Connections: connections, Scopes: asks(g, p.Token),
 		Waiting: f.waiting(ctx, connections),
 	}, nil
 }

@@ -119,6 +119,12 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
+	return newDeskOf(t, func(*grant.Grant) {})
+}
+
+// newDeskOf is a desk whose grant is edited first.
+func newDeskOf(t *testing.T, edit func(*grant.Grant)) *desk {
+	t.Helper()
 	d := &desk{
 		t: t, tickets: &consenttest.Memory{}, bell: &bell{}, clock: time.UnixMilli(1_763_712_000_000),
 		bank: &bank{account: "4711"}, link: consent.Random(),
@@ -130,11 +136,13 @@ func newDesk(t *testing.T) *desk {
 	client.RedirectURI = ""
 	d.must(inventory.AddClient(t.Context(), client))
 	d.must(inventory.Add(t.Context(), invtest.Lisbon()))
-	d.must(d.table.Create(t.Context(), grant.Grant{
+	g := grant.Grant{
 		ID: "grant-1", Provider: "cloudbeds", Client: "main", Home: grant.HomeSealed, Enabled: true,
 		Health: grant.ReauthorizationRequired, Reason: grant.Revoked, Generation: 7, Epoch: 1,
 		Account: "4711", Episode: 2, EpisodeSince: d.clock.Add(-time.Hour),
-	}))
+	}
+	edit(&g)
+	d.must(d.table.Create(t.Context(), g))
 	d.must(d.tickets.PutTicket(t.Context(), consent.NewTicket(d.link, "grant-1", 2, d.clock, consent.TicketLife)))
 	d.Flow = &consent.Flow{
 		Grants: d.table, Tickets: d.tickets, Inventory: inventory, Provider: d.bank,
@@ -272,6 +280,29 @@ func TestBegin_AsksWithPKCE(t *testing.T) {
 	}
 	if again, _, _ := d.Begin(t.Context(), d.link); again == authorize {
 		t.Error("two walks share a state")
+	}
+}
+
+// A grant may have scopes and a token endpoint of its own: they come before the
+// profile's, in the question, the exchange and what is found missing.
+func TestConsent_GrantOfItsOwn(t *testing.T) {
+	d := newDeskOf(t, func(g *grant.Grant) {
+		g.Asks, g.TokenURL = []string{"read:rate", "read:hotel"}, "https://eu.example.com/token"
+	})
+	d.bank.outcome = d.issues("read:rate")
+	authorize, offer, err := d.Begin(t.Context(), d.link)
+	d.must(err)
+	u, err := url.Parse(authorize)
+	d.must(err)
+	if got := u.Query().Get("scope"); got != "read:rate read:hotel" || len(offer.Scopes) != 2 {
+		t.Errorf("asked for %q, offered %v", got, offer.Scopes)
+	}
+	e := d.callback(consent.Query{State: secret.New(u.Query().Get("state")), Code: secret.New("c-1")})
+	if e.Code != consent.PartlyConnected || len(e.Missing) != 1 || e.Missing[0] != "read:hotel" {
+		t.Errorf("ended with %+v", e.Result)
+	}
+	if got := d.bank.requests[0].Endpoint; got != "https://eu.example.com/token" {
+		t.Errorf("exchanged at %s", got)
 	}
 }
 

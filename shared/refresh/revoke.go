@@ -109,7 +109,7 @@ func (r *Run) revokeAll(ctx context.Context, endpoint string) (Revoked, error) {
 	if err != nil {
 		return done, fmt.Errorf("secret of client %s: %w", r.snapshot.Client, err)
 	}
-	request := oauth.Revocation{Endpoint: endpoint, ClientID: r.client.ClientID, ClientSecret: ours.Current}
+	request := oauth.Revocation{Endpoint: endpoint, ClientID: r.client.ClientID, ClientSecret: ours.Current, Headers: ours.Headers}
 	for _, p := range pairs {
 		if err := r.revokePair(ctx, request, p, &done); err != nil {
 			return done, fmt.Errorf("revoking grant %s: %w", r.snapshot.ID, err)

@@ -1,6 +1,7 @@
 package refresh
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -60,10 +61,7 @@ func (r *Run) Refuse(ctx context.Context, until time.Time) error {
 // my lease, and no answer waiting.
 func (r *Run) Verdict(ctx context.Context, current grant.Grant, plan grant.Plan) error {
 	now := r.c.Now()
-	reason := r.reason
-	if reason == "" {
-		reason = current.WhyDead(r.me, r.profile.Token, now)
-	}
+	reason := r.why(current, now)
 	w := grant.VerdictWrite{
 		ID: current.ID, Me: r.me, Generation: r.snapshot.Generation, At: now,
 		Health: grant.ReauthorizationRequired, Reason: reason, Unreadable: plan.Unreadable,
@@ -104,4 +102,17 @@ func atLeast(t, now time.Time) time.Time {
 		return now
 	}
 	return t
+}
+
+// why words the verdict: what we know of how the credential died, and where we
+// know nothing, what the provider says.
+func (r *Run) why(current grant.Grant, now time.Time) grant.Reason {
+	if r.reason != "" {
+		return r.reason
+	}
+	reason := current.WhyDead(r.me, r.profile.Token, now)
+	if reason == grant.Revoked {
+		return cmp.Or(r.report.answer.Reason, reason)
+	}
+	return reason
 }

@@ -72,6 +72,39 @@ func TestVerdict_AnswerLost(t *testing.T) {
 	})
 }
 
+// Where we know nothing of how the credential died, the provider's word counts;
+// where we do, ours does.
+func TestVerdict_ReasonAsTold(t *testing.T) {
+	for told, want := range map[grant.Reason]grant.Reason{"": grant.Revoked, grant.Revoked: grant.Revoked, grant.Expired: grant.Expired} {
+		on(t, func(s *step) {
+			s.answer = oauth.Outcome{Class: oauth.Dead, Reason: told}
+			r := s.leases()
+			if _, err := r.Conclude(s.Context(), r.Exchange(s.Context())); err != nil {
+				s.Fatal(err)
+			}
+			if g := s.now(); g.Health != grant.ReauthorizationRequired || g.Reason != want {
+				s.Errorf("told %q: %s, %s", told, g.Health, g.Reason)
+			}
+		})
+	}
+	on(t, func(s *step) {
+		s.answer = oauth.Outcome{Class: oauth.Unknown}
+		r := s.leases()
+		if _, err := r.Conclude(s.Context(), r.Exchange(s.Context())); err != nil {
+			s.Fatal(err)
+		}
+		time.Sleep(s.now().WakeAt.Sub(time.Now()) + time.Minute)
+		s.answer = oauth.Outcome{Class: oauth.Dead, Reason: grant.Revoked}
+		r = s.leases()
+		if _, err := r.Conclude(s.Context(), r.Exchange(s.Context())); err != nil {
+			s.Fatal(err)
+		}
+		if g := s.now(); g.Reason != grant.AnswerLost {
+			s.Errorf("after a lost answer: %s, %s", g.Health, g.Reason)
+		}
+	})
+}
+
 func TestScopeVerdict_NamesWhatIsMissing(t *testing.T) {
 	on(t, func(s *step) {
 		r := s.leases()
