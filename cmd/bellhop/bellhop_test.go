@@ -15,12 +15,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"bellhop/shared/alerttest"
+	"bellhop/shared/buckettest"
 	"bellhop/shared/connection"
 	"bellhop/shared/consenttest"
 	"bellhop/shared/grant"
 	"bellhop/shared/granttest"
 	"bellhop/shared/invtest"
 	"bellhop/shared/ledgertest"
+	"bellhop/shared/oauth"
 	"bellhop/shared/profile"
 	"bellhop/shared/refresh"
 	"bellhop/shared/seal"
@@ -46,6 +48,11 @@ type office struct {
 	home     *granttest.Home
 	provider *granttest.Provider
 	storeErr error // of storing a client's secrets
+
+	revoked   []string // what was revoked, as hints
+	revokeErr error
+	forgotten []connection.ID // whose rates were
+	forgetErr error
 }
 
 // queueFake keeps what was sent to one queue.
@@ -79,7 +86,33 @@ func (o *office) Change(_ context.Context, client string, edit func(connection.S
 	return o.secrets[client], nil
 }
 
-func (o *office) Forget(string) {}
+// Revoke and Forget are the provider's end of a token, and the rates table's of
+// a connection.
+func (o *office) Revoke(_ context.Context, _ profile.Token, r oauth.Revocation) error {
+	if o.revokeErr == nil {
+		o.revoked = append(o.revoked, r.Hint)
+	}
+	return o.revokeErr
+}
+
+func (o *office) Forget(_ context.Context, id connection.ID) error {
+	if o.forgetErr == nil {
+		o.forgotten = append(o.forgotten, id)
+	}
+	return o.forgetErr
+}
+
+// noForgetting are the office's secrets as the cycle reads them.
+type noForgetting struct{ *office }
+
+func (noForgetting) Forget(string) {}
+
+// revocable is a provider that ends tokens when it is asked to.
+func revocable(name string) (profile.Profile, error) {
+	p, err := profile.ByName(name)
+	p.Token.Endpoints.Revoke = "https://provider.example.com/revoke"
+	return p, err
+}
 
 // Keys is where the vault finds the key set.
 func (o *office) Keys(context.Context) (secret.Text, error) { return o.keys, nil }
@@ -107,14 +140,16 @@ func newOffice(t *testing.T) *office {
 	o.provider = &granttest.Provider{Rotation: profile.Rotation{Policy: "detect"}, Life: time.Hour, Now: func() time.Time { return o.desk.now() }}
 	o.desk = &desk{
 		inventory: &invtest.Memory{}, grants: o.store, rates: ledgertest.NewMemory(), tickets: &consenttest.Memory{},
-		secrets: o, sealer: o, keys: o, episodes: o.alerts, wakes: queueFake{o, &o.wakes}, updates: queueFake{o, &o.updates},
+		secrets: o, sealer: o, keys: o, episodes: o.alerts, lanes: o, buckets: &buckettest.Memory{}, wakes: queueFake{o, &o.wakes}, updates: queueFake{o, &o.updates},
 		defaults: defaults{RedirectURI: "https://connect.example.com/oauth/callback", PublicURL: "https://connect.example.com", TokenHome: grant.HomeSecrets},
 		now:      func() time.Time { return noon },
 	}
+	pairs := vault.New(seal.NewSource(o, nil), map[string]grant.Home{grant.HomeSecrets: o.home})
+	o.desk.homes = pairs
 	nonces := 0
 	o.desk.cycle = refresh.Config{
-		Store: o.store, Vault: vault.New(seal.NewSource(o, nil), map[string]grant.Home{grant.HomeSecrets: o.home}),
-		Exchange: o.provider, Registry: o.desk.inventory, Secrets: o, Profile: profile.ByName, Now: func() time.Time { return o.desk.now() },
+		Store: o.store, Vault: pairs, Revoker: o,
+		Exchange: o.provider, Registry: o.desk.inventory, Secrets: noForgetting{o}, Profile: revocable, Now: func() time.Time { return o.desk.now() },
 		Nonce: func() grant.Nonce { nonces++; return grant.Nonce(fmt.Sprintf("n%d", nonces)) },
 	}
 	return o

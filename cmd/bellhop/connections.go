@@ -4,9 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"time"
 
 	"bellhop/shared/connection"
 	"bellhop/shared/consent"
@@ -29,6 +30,8 @@ type addConnection struct {
 	OwnerContact   string            `help:"How ops reach them."`
 	Map            map[string]string `help:"The provider's rate id for a room type and rate plan, e.g. --map DBL/BAR=4711. Repeatable." mapsep:"none"`
 	Grant          grant.ID          `help:"Grant to share. By default one of its own, or the client's where the provider grants per client."`
+	Scopes         []string          `help:"Scopes to ask for, where they are not the profile's; * and administrators' are refused."`
+	TokenURL       string            `help:"Token endpoint of this connection, where it has one of its own."`
 	Home           string            `help:"Where its token pairs live; the stack's default otherwise." enum:",secretsmanager,sealed" default:""`
 	RevisionIsTime bool              `help:"The PMS's revisions are Unix milliseconds: refuse one from the future."`
 	Webhook        bool              `help:"The provider signs webhooks: read its secret (whsec_...) from a prompt or standard input."`
@@ -47,7 +50,7 @@ func (a *addConnection) Run(ctx context.Context, d *desk) error {
 		return err
 	}
 	c := a.connection(d, p)
-	if err := c.Check(); err != nil {
+	if err := errors.Join(c.Check(), a.check()); err != nil {
 		return refuse("%v", err)
 	}
 	if _, err := d.inventory.Connection(ctx, a.ID); err == nil {
@@ -70,9 +73,23 @@ func (a *addConnection) Run(ctx context.Context, d *desk) error {
 	return a.report(ctx, d, c, g, signing)
 }
 
+// check reports what is wrong with what the grant is to ask, and where.
+func (a *addConnection) check() error {
+	var problems []error
+	if err := profile.CheckScopes(a.Scopes); err != nil {
+		problems = append(problems, fmt.Errorf("--scopes: %w", err))
+	}
+	if a.TokenURL != "" {
+		if err := profile.CheckURL(a.TokenURL); err != nil {
+			problems = append(problems, fmt.Errorf("--token-url: %w", err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
 func (a *addConnection) connection(d *desk, p profile.Profile) connection.Connection {
 	id := a.Grant
-	if id == "" && p.Token.Grant == "client_credentials" {
+	if id == "" && p.Token.Mints() {
 		id = grant.ID(a.Client) // the provider grants per client: all its properties share one
 	}
 	if id == "" {
@@ -122,11 +139,12 @@ func (a *addConnection) grant(ctx context.Context, d *desk, p profile.Profile, i
 	g := grant.Grant{
 		ID: id, Provider: p.Name, Client: a.Client, Home: a.Home, Enabled: true,
 		Health: grant.ReauthorizationRequired, Reason: grant.NeverConnected,
+		Asks: a.Scopes, TokenURL: a.TokenURL,
 	}
 	if g.Home == "" {
 		g.Home = d.defaults.TokenHome
 	}
-	if p.Token.Grant == "client_credentials" {
+	if p.Token.Mints() {
 		g.Health, g.Reason, g.WakeAt = grant.OK, "", d.now()
 	}
 	err := d.grants.Create(ctx, g)
@@ -136,6 +154,7 @@ func (a *addConnection) grant(ctx context.Context, d *desk, p profile.Profile, i
 	if err != nil {
 		return grant.Grant{}, fmt.Errorf("creating grant %s: %w", id, err)
 	}
+	d.count(ctx, a.Client, 1)
 	if !g.WakeAt.IsZero() {
 		err = d.wakeGrant(ctx, id, a.Client)
 	}
@@ -147,6 +166,9 @@ func (a *addConnection) shared(ctx context.Context, d *desk, id grant.ID) (grant
 	g, err := d.grants.Read(ctx, id)
 	if err == nil && g.Client != a.Client {
 		return g, refuse("grant %s belongs to client %s, not to %s", id, g.Client, a.Client)
+	}
+	if err == nil && (a.Scopes != nil && !slices.Equal(a.Scopes, g.Asks) || a.TokenURL != "" && a.TokenURL != g.TokenURL) {
+		return g, refuse("grant %s is there already and asks otherwise: leave out --scopes and --token-url, or give it a grant of its own", id)
 	}
 	return g, err
 }
@@ -256,28 +278,4 @@ func (e *enableConnection) Run(ctx context.Context, d *desk) error {
 		return err
 	}
 	return d.wakeLanes(ctx, g.ID)
-}
-
-// disableConnection is `connections disable`.
-type disableConnection struct{ named }
-
-// Run switches the grant off, and says which other properties that reaches.
-func (x *disableConnection) Run(ctx context.Context, d *desk) error {
-	_, g, err := x.read(ctx, d)
-	if err != nil {
-		return err
-	}
-	if err := d.grants.SetEnabled(ctx, g.ID, false, time.Time{}); err != nil {
-		return fmt.Errorf("disabling grant %s: %w", g.ID, err)
-	}
-	served, err := d.inventory.ByGrant(ctx, g.ID)
-	if err != nil {
-		return err
-	}
-	for _, c := range served {
-		if c.ID != x.ID {
-			fmt.Fprintf(d.errs, "bellhop: connection %s uses the same grant and is off too\n", c.ID)
-		}
-	}
-	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"bellhop/shared/bucket"
 	"bellhop/shared/connection"
 	"bellhop/shared/consent"
 	"bellhop/shared/grant"
@@ -27,6 +28,9 @@ type desk struct {
 	sealer    sealer
 	keys      keyring
 	episodes  episodes
+	homes     clearer
+	lanes     forgetter
+	buckets   bucket.Store
 	cycle     refresh.Config // of the refresh cycle that the functions run
 	tickets   tickets
 	wakes     sender // the refresh queue

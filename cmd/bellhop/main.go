@@ -29,12 +29,16 @@ type cli struct {
 		Rotate rotateClient `cmd:"" help:"Change a client secret: store the new one, try it once, promote it or take it back. Reads it from a prompt or standard input."`
 	} `cmd:"" help:"Registrations (client id, secret, redirect URI) at providers."`
 	Connections struct {
-		Add     addConnection     `cmd:"" help:"Connect a property to a provider. Prints the PMS's signing secret, once."`
-		List    listConnections   `cmd:"" help:"List connections with their state."`
-		Show    showConnection    `cmd:"" help:"Show everything about one connection."`
-		Enable  enableConnection  `cmd:"" help:"Switch a connection's grant on."`
-		Disable disableConnection `cmd:"" help:"Switch a connection's grant off: updates are taken in, nothing is sent or refreshed."`
-		Link    linkConnection    `cmd:"" help:"Make a reconnect link for the owner."`
+		Add      addConnection     `cmd:"" help:"Connect a property to a provider. Prints the PMS's signing secret, once."`
+		List     listConnections   `cmd:"" help:"List connections with their state."`
+		Show     showConnection    `cmd:"" help:"Show everything about one connection."`
+		Enable   enableConnection  `cmd:"" help:"Switch a connection's grant on."`
+		Disable  disableConnection `cmd:"" help:"Switch a connection's grant off: updates are taken in, nothing is sent or refreshed."`
+		Link     linkConnection    `cmd:"" help:"Make a reconnect link for the owner."`
+		Retry    retryConnection   `cmd:"" help:"Present the credential of a connection that waits for its owner once more."`
+		Move     moveConnection    `cmd:"" help:"Let its token pairs live elsewhere from the next refresh on."`
+		Remove   removeConnection  `cmd:"" help:"Remove a connection, and its grant if no other uses it."`
+		Expiring expiring          `cmd:"" help:"List the grants whose refresh tokens die of age, the next one first."`
 	} `cmd:"" help:"Properties at providers."`
 	Keys struct {
 		List   listKeys   `cmd:"" help:"List the keys that token pairs are sealed with, and what each still seals."`

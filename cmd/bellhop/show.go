@@ -27,6 +27,9 @@ type status struct {
 	Generation int64         `json:"generation"`
 	Expires    time.Time     `json:"token_expires,omitzero"`
 	RefreshAt  time.Time     `json:"refresh_at,omitzero"`
+	NextLook   time.Time     `json:"next_look,omitzero"` // when somebody looks at the grant again
+	Held       string        `json:"held,omitempty"`     // why it is not exchanged now
+	Dies       time.Time     `json:"refresh_token_dies,omitzero"`
 	Home       string        `json:"home"`
 	Settled    bool          `json:"settled"`
 	Waiting    int           `json:"cells_waiting"`
@@ -55,7 +58,7 @@ func (d *desk) status(ctx context.Context, c connection.Connection) (status, err
 	s := status{
 		Connection: c.ID, Property: c.Property, Hotel: c.Hotel, Provider: c.Provider, Owner: c.Owner.Name, Grant: g.ID,
 		State: string(g.State(d.now())), Reason: g.Reason, Missing: g.Missing, Generation: g.Generation, Expires: g.Expires,
-		RefreshAt: g.RefreshAt, Home: g.Home, Settled: g.Inline == nil, Waiting: waiting, Hold: lane.Hold, HoldUntil: lane.HoldUntil,
+		RefreshAt: g.RefreshAt, NextLook: g.WakeAt, Held: g.Held, Dies: g.RefreshExpires, Home: g.Home, Settled: g.Inline == nil, Waiting: waiting, Hold: lane.Hold, HoldUntil: lane.HoldUntil,
 	}
 	if g.Health != grant.OK {
 		s.Since = g.EpisodeSince
@@ -69,7 +72,7 @@ type listConnections struct{}
 // Run lists every connection with its state. One that cannot be read is
 // reported and does not hide the others.
 func (listConnections) Run(ctx context.Context, d *desk) error {
-	t := table{head: []string{"CONNECTION", "HOTEL", "PROVIDER", "STATE", "SINCE", "TOKEN", "WAITING"}}
+	t := table{head: []string{"CONNECTION", "HOTEL", "PROVIDER", "STATE", "SINCE", "TOKEN", "NEXT EXCHANGE", "WAITING"}}
 	all := []status{}
 	var failed error
 	err := d.inventory.All(ctx, func(c connection.Connection) bool {
@@ -81,7 +84,7 @@ func (listConnections) Run(ctx context.Context, d *desk) error {
 		}
 		all = append(all, s)
 		t.rows = append(t.rows, []string{string(s.Connection), s.Hotel, s.Provider, s.state(), ago(d.now(), s.Since),
-			"expires " + ago(d.now(), s.Expires), strconv.Itoa(s.Waiting)})
+			"expires " + ago(d.now(), s.Expires), s.next(d.now()), strconv.Itoa(s.Waiting)})
 		return true
 	})
 	if err != nil {
@@ -100,6 +103,15 @@ func (s status) state() string {
 		return s.State
 	}
 	return s.State + " (" + string(s.Reason) + ")"
+}
+
+// next is when the next exchange is due, or when somebody looks again whether it
+// may be made, and what holds it until then.
+func (s status) next(now time.Time) string {
+	if s.Held == "" {
+		return ago(now, s.RefreshAt)
+	}
+	return ago(now, s.NextLook) + " (held: " + s.Held + ")"
 }
 
 // showConnection is `connections show`.
@@ -127,7 +139,8 @@ func (c *showConnection) Run(ctx context.Context, d *desk) error {
 		{"grant", string(s.Grant)},
 		{"generation", strconv.FormatInt(s.Generation, 10)},
 		{"token expires", ago(now, s.Expires)},
-		{"next refresh", ago(now, s.RefreshAt)},
+		{"next exchange", s.next(now)},
+		{"refresh token ends", ago(now, s.Dies)},
 		{"token home", s.Home + map[bool]string{true: "", false: " (inline, sealed, for now)"}[s.Settled]},
 		{"cells waiting", strconv.Itoa(s.Waiting)},
 		{"on hold", strings.TrimSpace(s.Hold + " " + ago(now, s.HoldUntil))},

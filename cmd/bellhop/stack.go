@@ -74,6 +74,9 @@ func furnish(cfg aws.Config, out map[string]string) (*desk, error) {
 		grants:    dynamo.NewGrants(tables, grants),
 		tickets:   dynamo.NewTickets(tables, grants),
 		rates:     dynamo.NewRates(tables, rates),
+		lanes:     dynamo.NewRates(tables, rates),
+		homes:     pairs,
+		buckets:   dynamo.NewBuckets(tables, grants),
 		secrets: registrations{
 			Writer: secretsmanager.Writer{API: secrets, Prefix: prefix},
 			Reader: secretsmanager.NewReader(secretsmanager.ReaderConfig{API: secrets, Prefix: prefix}),

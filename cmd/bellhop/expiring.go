@@ -1,0 +1,97 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"bellhop/shared/connection"
+	"bellhop/shared/grant"
+)
+
+// expiring is `connections expiring`.
+type expiring struct {
+	Days int  `help:"How far to look ahead; the default is a quarter." default:"90"`
+	All  bool `help:"List all grants, also those whose end is not known: for an audit."`
+}
+
+// expiry is one grant and the end of its refresh token.
+type expiry struct {
+	Grant       grant.ID        `json:"grant"`
+	Client      string          `json:"client"`
+	Dies        time.Time       `json:"dies,omitzero"`
+	Days        int             `json:"days"` // that are left, rounded down; of no meaning without Dies
+	State       string          `json:"state"`
+	Owner       string          `json:"owner"`
+	Connections []connection.ID `json:"connections"`
+}
+
+// Run lists the grants whose refresh tokens die of age, the next one first: each
+// needs its owner before, and no refresh can help.
+func (x *expiring) Run(ctx context.Context, d *desk) error {
+	all, err := x.find(ctx, d)
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(all, func(a, b expiry) int {
+		if a.Dies.IsZero() != b.Dies.IsZero() {
+			return map[bool]int{true: 1, false: -1}[a.Dies.IsZero()]
+		}
+		return cmp.Or(a.Dies.Compare(b.Dies), cmp.Compare(a.Grant, b.Grant))
+	})
+	t := table{head: []string{"DIES", "DAYS", "GRANT", "CLIENT", "STATE", "OWNER", "CONNECTIONS"}, data: all}
+	for _, e := range all {
+		dies, days := "-", "-"
+		if !e.Dies.IsZero() {
+			dies, days = e.Dies.UTC().Format(time.DateOnly), strconv.Itoa(e.Days)
+		}
+		t.rows = append(t.rows, []string{dies, days, string(e.Grant), e.Client, e.State, e.Owner, connectionsOf(e)})
+	}
+	return d.print(t)
+}
+
+// find walks the connections and keeps what is asked for, each grant once.
+func (x *expiring) find(ctx context.Context, d *desk) ([]expiry, error) {
+	at := map[grant.ID]int{}
+	found := []expiry{}
+	var failed error
+	err := d.inventory.All(ctx, func(c connection.Connection) bool {
+		i, seen := at[c.Grant]
+		if !seen {
+			g, err := d.grants.Read(ctx, c.Grant)
+			if failed = err; err != nil {
+				return false
+			}
+			i = -1
+			if x.wants(g, d.now()) {
+				i = len(found)
+				found = append(found, expiry{Grant: g.ID, Client: g.Client, Dies: g.RefreshExpires, Owner: c.Owner.Name,
+					Days: int(g.RefreshExpires.Sub(d.now()) / (24 * time.Hour)), State: string(g.State(d.now()))})
+			}
+			at[c.Grant] = i
+		}
+		if i >= 0 {
+			found[i].Connections = append(found[i].Connections, c.ID)
+		}
+		return true
+	})
+	return found, errors.Join(err, failed)
+}
+
+func (x *expiring) wants(g grant.Grant, now time.Time) bool {
+	if g.RefreshExpires.IsZero() {
+		return x.All
+	}
+	return x.All || g.RefreshExpires.Before(now.AddDate(0, 0, x.Days))
+}
+
+// connectionsOf names the first and counts the rest: a chain has hundreds.
+func connectionsOf(e expiry) string {
+	if len(e.Connections) == 1 {
+		return string(e.Connections[0])
+	}
+	return string(e.Connections[0]) + " and " + strconv.Itoa(len(e.Connections)-1) + " more"
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"bellhop/shared/bucket"
+	"bellhop/shared/connection"
+	"bellhop/shared/grant"
+)
+
+// removeConnection is `connections remove`.
+type removeConnection struct {
+	named
+	Revoke bool `help:"Revoke the grant's tokens at the provider first, if no other connection uses it."`
+}
+
+// clearer deletes what the homes of token pairs have of a grant.
+type clearer interface {
+	Clear(ctx context.Context, g grant.Grant) error
+}
+
+// forgetter deletes what is known of a connection's rates.
+type forgetter interface {
+	Forget(ctx context.Context, id connection.ID) error
+}
+
+// Run removes a connection, and its grant with the last one that uses it. The
+// connection itself goes last but for its rates: until then an interrupted run
+// is simply run again. Afterwards the same command still clears the rates, which
+// hold a wake.
+func (x *removeConnection) Run(ctx context.Context, d *desk) error {
+	c, err := d.inventory.Connection(ctx, x.ID)
+	if errors.Is(err, connection.ErrUnknown) {
+		return errors.Join(d.lanes.Forget(ctx, x.ID), err)
+	}
+	if err != nil {
+		return err
+	}
+	served, err := d.inventory.ByGrant(ctx, c.Grant)
+	if err != nil {
+		return err
+	}
+	last := len(served) == 1
+	if last {
+		if err := x.removeGrant(ctx, d, c.Grant); err != nil {
+			return err
+		}
+	}
+	if err := d.inventory.Remove(ctx, c); err != nil {
+		return err
+	}
+	if err := d.lanes.Forget(ctx, c.ID); err != nil {
+		return fmt.Errorf("the connection is removed; run the same again, because its rates are not: %w", err)
+	}
+	kept := ""
+	if !last {
+		kept = string(c.Grant)
+		fmt.Fprintf(d.errs, "bellhop: grant %s stays: %d other connections use it\n", c.Grant, len(served)-1)
+	}
+	return d.print(table{rows: [][]string{{"removed", string(c.ID)}},
+		data: map[string]any{"removed": c.ID, "grant_removed": last, "grant_kept": kept}})
+}
+
+// removeGrant switches the grant off, so that nobody refreshes it any more, and
+// deletes it where its pairs live, then in the table. One that is gone already
+// was removed by a former run.
+func (x *removeConnection) removeGrant(ctx context.Context, d *desk, id grant.ID) error {
+	g, err := d.grants.Read(ctx, id)
+	if errors.Is(err, grant.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := d.grants.SetEnabled(ctx, id, false, time.Time{}); err != nil {
+		return fmt.Errorf("disabling grant %s: %w", id, err)
+	}
+	if x.Revoke {
+		if _, err := d.revoke(ctx, id); err != nil {
+			return err
+		}
+	}
+	if g.Leased(d.now()) {
+		return fmt.Errorf("grant %s is being refreshed: it is off now, run the same again in half a minute", id)
+	}
+	if err := d.homes.Clear(ctx, g); err != nil {
+		return fmt.Errorf("deleting the token pairs of grant %s: %w", id, err)
+	}
+	err = d.grants.Remove(ctx, grant.RemoveWrite{ID: id, At: d.now()})
+	var refused *grant.Conflict
+	if errors.As(err, &refused) {
+		return fmt.Errorf("somebody came to grant %s meanwhile: run the same again in half a minute", id)
+	}
+	if err != nil {
+		return fmt.Errorf("removing grant %s: %w", id, err)
+	}
+	d.count(ctx, g.Client, -1)
+	return nil
+}
+
+// count tells a client's bucket that it has more grants, or fewer. What too many
+// refusals at once are is reckoned by it, roughly: a failure is no reason to
+// fail.
+func (d *desk) count(ctx context.Context, client string, more int) {
+	_, err := bucket.Change(ctx, d.buckets, bucket.OfClient(client), func(b bucket.Bucket) bucket.Bucket {
+		b.Grants = max(b.Grants+more, 0)
+		return b
+	})
+	if err != nil {
+		fmt.Fprintf(d.errs, "bellhop: the grants of client %s were not counted: %v (clients show counts anew)\n", client, err)
+	}
+}
