@@ -25,6 +25,7 @@ type cli struct {
 
 	Clients struct {
 		Add    addClient    `cmd:"" help:"Add our registration at a provider. Reads the client secret from a prompt or standard input."`
+		Show   showClient   `cmd:"" help:"Show what a registration's grants share: budgets left, holds, refusals, trouble."`
 		List   listClients  `cmd:"" help:"List our registrations."`
 		Rotate rotateClient `cmd:"" help:"Change a client secret: store the new one, try it once, promote it or take it back. Reads it from a prompt or standard input."`
 	} `cmd:"" help:"Registrations (client id, secret, redirect URI) at providers."`

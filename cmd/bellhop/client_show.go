@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"bellhop/shared/bucket"
+	"bellhop/shared/connection"
+	"bellhop/shared/grant"
+	"bellhop/shared/profile"
+)
+
+// showClient is `clients show`.
+type showClient struct {
+	ID string `arg:"" help:"Client (see clients list)."`
+}
+
+// clientStatus is what its grants share at the provider's token endpoint.
+type clientStatus struct {
+	Client    string         `json:"client"`
+	Provider  string         `json:"provider"`
+	ClientID  string         `json:"client_id"`
+	Grants    int            `json:"grants"`
+	Secrets   string         `json:"secrets"` // "one", or "two" while one is being changed
+	Budgets   []budgetStatus `json:"budgets,omitempty"`
+	Held      string         `json:"held,omitempty"` // why no exchange is made now
+	NextFree  time.Time      `json:"next_free,omitzero"`
+	Refused   int            `json:"refused_lately,omitempty"` // grants whose credential was called invalid
+	Suspected bool           `json:"suspected,omitempty"`      // their refusals are not believed at present
+	Trouble   *troubleStatus `json:"trouble,omitempty"`
+}
+
+// budgetStatus is one sliding window.
+type budgetStatus struct {
+	Calls  int    `json:"calls"`
+	Window string `json:"window"`
+	Left   int    `json:"left"` // for refreshing; more are kept for people who reconnect
+}
+
+// troubleStatus is an episode in which the provider refuses our registration.
+type troubleStatus struct {
+	Since         time.Time `json:"since"`
+	Status        int       `json:"status"`
+	Code          string    `json:"code"`
+	SecretVersion string    `json:"secret_version"`
+	Payload       string    `json:"payload_digest"`
+}
+
+// Run shows one client. It counts its grants on the way, and tells the bucket.
+func (s *showClient) Run(ctx context.Context, d *desk) error {
+	client, err := d.inventory.Client(ctx, s.ID)
+	if err != nil {
+		return err
+	}
+	p, err := profile.ByName(client.Provider)
+	if err != nil {
+		return err
+	}
+	stored, err := d.secrets.ClientSecrets(ctx, s.ID)
+	if err != nil {
+		return err
+	}
+	grants, err := d.grantsOf(ctx, client)
+	if err != nil {
+		return err
+	}
+	b, err := bucket.Change(ctx, d.buckets, bucket.OfClient(s.ID), func(b bucket.Bucket) bucket.Bucket {
+		b.Grants = grants
+		return b
+	})
+	if err != nil {
+		return err
+	}
+	is := clientStatus{Client: client.ID, Provider: client.Provider, ClientID: client.ClientID, Grants: grants,
+		Secrets: map[bool]string{true: "one", false: "two"}[stored.Next.Empty()]}
+	return d.print(is.of(b, p.Token, d.now()).table(d.now()))
+}
+
+// grantsOf counts a client's grants.
+func (d *desk) grantsOf(ctx context.Context, client connection.Client) (n int, err error) {
+	seen := map[grant.ID]bool{}
+	var failed error
+	err = d.inventory.All(ctx, func(c connection.Connection) bool {
+		if c.Provider != client.Provider || seen[c.Grant] {
+			return true
+		}
+		seen[c.Grant] = true
+		g, err := d.grants.Read(ctx, c.Grant)
+		if failed = err; err == nil && g.Client == client.ID {
+			n++
+		}
+		return err == nil
+	})
+	if err == nil {
+		err = failed
+	}
+	return n, err
+}
+
+// of adds what the bucket says.
+func (s clientStatus) of(b bucket.Bucket, t profile.Token, now time.Time) clientStatus {
+	rules := rulesOf(t)
+	for _, w := range rules.Windows {
+		s.Budgets = append(s.Budgets, budgetStatus{Calls: w.Calls, Window: w.Span.String(), Left: left(b, rules, w, now)})
+	}
+	if _, answer := b.Take(rules, bucket.Ask{Nonce: "show"}, now); !answer.Goes() {
+		s.Held, s.NextFree = answer.Why, answer.At
+	}
+	s.Refused, s.Suspected = len(b.Suspects.Recent), b.Suspected()
+	if b.Troubled() {
+		s.Trouble = &troubleStatus{Since: b.Trouble.Since, Status: b.Trouble.Status, Code: b.Trouble.Code,
+			SecretVersion: b.Trouble.SecretVersion, Payload: b.Trouble.Payload}
+	}
+	return s
+}
+
+// rulesOf are a profile's demands on a client's bucket.
+func rulesOf(t profile.Token) bucket.Rules {
+	r := bucket.Rules{CodeShare: t.CodeShare, OneAtATime: t.OneAtATime}
+	for _, b := range t.Budgets {
+		r.Windows = append(r.Windows, bucket.Window{Calls: b.Calls, Span: b.Window.D()})
+	}
+	return r
+}
+
+// left is how many exchanges one window would let through now, found by asking
+// it that often: nothing else knows what is kept for codes.
+func left(b bucket.Bucket, r bucket.Rules, w bucket.Window, now time.Time) int {
+	open := bucket.Bucket{Name: b.Name, Calls: b.Calls}
+	r = bucket.Rules{Windows: []bucket.Window{w}, CodeShare: r.CodeShare}
+	for n := range w.Calls {
+		next, answer := open.Take(r, bucket.Ask{Nonce: "show-" + strconv.Itoa(n)}, now)
+		if !answer.Goes() {
+			return n
+		}
+		open = next
+	}
+	return w.Calls
+}
+
+func (s clientStatus) table(now time.Time) table {
+	rows := [][]string{{"client", s.Client}, {"provider", s.Provider}, {"client id", s.ClientID}, {"grants", strconv.Itoa(s.Grants)},
+		{"client secrets", s.Secrets}}
+	for _, b := range s.Budgets {
+		rows = append(rows, []string{"budget", fmt.Sprintf("%d of %d calls in %s are left", b.Left, b.Calls, b.Window)})
+	}
+	exchanges := "now"
+	if s.Held != "" {
+		exchanges = ago(now, s.NextFree) + " (held: " + s.Held + ")"
+	}
+	rows = append(rows, []string{"exchanges", exchanges})
+	if s.Refused > 0 {
+		rows = append(rows, []string{"refused lately", fmt.Sprintf("%d grants%s", s.Refused, map[bool]string{true: ", not believed: one is probed each minute"}[s.Suspected])})
+	}
+	if t := s.Trouble; t != nil {
+		rows = append(rows, []string{"registration refused", strings.TrimSpace(fmt.Sprintf("since %s: status %d %s", ago(now, t.Since), t.Status, t.Code))},
+			[]string{"by secret version", t.SecretVersion}, []string{"request digest", t.Payload}, []string{"what to do", "bellhop clients rotate " + s.Client})
+	}
+	return table{rows: rows, data: s}
+}
