@@ -63,7 +63,6 @@ type clientSecrets interface {
 // sealer seals what is kept in the table beside a connection.
 type sealer interface {
 	SealBytes(ctx context.Context, label string, plain []byte) (grant.Sealed, error)
-	OpenBytes(ctx context.Context, label string, s grant.Sealed) ([]byte, error)
 }
 
 // tickets keeps reconnect tickets, as digests: their text is shown once.

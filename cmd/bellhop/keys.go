@@ -13,6 +13,7 @@ import (
 	"bellhop/shared/seal"
 	"bellhop/shared/secret"
 	"bellhop/shared/secretsmanager"
+	"bellhop/shared/vault"
 )
 
 // keyring is where the key set lives. Replace is ErrMoved when somebody else has
@@ -105,12 +106,20 @@ func (rotateKeys) Run(ctx context.Context, d *desk) error {
 	})
 }
 
+// known is a key set that is here: what Secrets Manager shows of a change may
+// be late, and a seal under the former key would be none.
+type known struct{ *seal.KeySet }
+
+// Keys returns its text.
+func (k known) Keys(context.Context) (secret.Text, error) { return k.Text(), nil }
+
 // resealAll seals every connection's secrets under the current key, and returns
 // how many connections it changed.
 func (d *desk) resealAll(ctx context.Context, set *seal.KeySet) (n int, err error) {
+	r := resealer{desk: d, current: set.Current(), sealer: vault.New(seal.NewSource(known{set}, d.now), nil)}
 	var failed error
 	err = d.inventory.All(ctx, func(c connection.Connection) bool {
-		changed, err := d.reseal(ctx, set, c)
+		changed, err := r.reseal(ctx, c)
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("connection %s: %w", c.ID, err))
 		}
@@ -122,36 +131,39 @@ func (d *desk) resealAll(ctx context.Context, set *seal.KeySet) (n int, err erro
 	return n, errors.Join(err, failed)
 }
 
-func (d *desk) reseal(ctx context.Context, set *seal.KeySet, was connection.Connection) (bool, error) {
+// resealer seals under one key what lies beside connections.
+type resealer struct {
+	*desk
+	sealer  *vault.Vault
+	current string // its key's id
+}
+
+func (r resealer) reseal(ctx context.Context, was connection.Connection) (bool, error) {
 	is := was
 	var err error
-	if is.Signing, err = d.resealed(ctx, set, connection.SigningLabel(was.ID), was.Signing); err != nil {
+	if is.Signing, err = r.resealed(ctx, connection.SigningLabel(was.ID), was.Signing); err != nil {
 		return false, err
 	}
-	if is.WebhookSecret, err = d.resealed(ctx, set, connection.WebhookLabel(was.ID), was.WebhookSecret); err != nil {
+	if is.WebhookSecret, err = r.resealed(ctx, connection.WebhookLabel(was.ID), was.WebhookSecret); err != nil {
 		return false, err
 	}
 	if is.SameSeals(was) {
 		return false, nil
 	}
-	return true, d.inventory.Reseal(ctx, was, is)
+	return true, r.inventory.Reseal(ctx, was, is)
 }
 
-// resealed opens and seals again what is not under the current key. Secrets
-// Manager's reads are late at times: a seal under the former key is none.
-func (d *desk) resealed(ctx context.Context, set *seal.KeySet, label string, sealed []grant.Sealed) ([]grant.Sealed, error) {
+// resealed opens and seals again what is not under the current key.
+func (r resealer) resealed(ctx context.Context, label string, sealed []grant.Sealed) ([]grant.Sealed, error) {
 	var all []grant.Sealed
 	for _, s := range sealed {
-		if s.Key != set.Current() {
-			plain, err := d.sealer.OpenBytes(ctx, label, s)
+		if s.Key != r.current {
+			plain, err := r.sealer.OpenBytes(ctx, label, s)
 			if err != nil {
 				return nil, err
 			}
-			if s, err = d.sealer.SealBytes(ctx, label, plain); err != nil {
+			if s, err = r.sealer.SealBytes(ctx, label, plain); err != nil {
 				return nil, err
-			}
-			if s.Key != set.Current() {
-				return nil, errors.New("the new key is not seen yet")
 			}
 		}
 		all = append(all, s)

@@ -13,6 +13,7 @@ import (
 	"bellhop/shared/seal"
 	"bellhop/shared/secret"
 	"bellhop/shared/secretsmanager"
+	"bellhop/shared/vault"
 )
 
 func (o *office) keySet() *seal.KeySet {
@@ -71,7 +72,7 @@ func TestKeys_RotateResealsWhatNoRefreshWould(t *testing.T) {
 	if err != nil || c.Signing[0].Key != printed.Current || c.WebhookSecret[0].Key != printed.Current {
 		t.Errorf("secrets of %+v, %v", c, err)
 	}
-	if b, err := o.OpenBytes(t.Context(), connection.WebhookLabel("lisbon-1"), c.WebhookSecret[0]); err != nil || string(b) != "whsec_provider" {
+	if b, err := vault.New(seal.NewSource(o, nil), nil).OpenBytes(t.Context(), connection.WebhookLabel("lisbon-1"), c.WebhookSecret[0]); err != nil || string(b) != "whsec_provider" {
 		t.Errorf("the webhook secret is %q now, %v", b, err)
 	}
 }
