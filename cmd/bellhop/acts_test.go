@@ -82,6 +82,13 @@ func TestMove_NamesTheNextHomeAndWhoMovesToo(t *testing.T) {
 	if !strings.Contains(errs, "porto-1") || !strings.Contains(out, "secretsmanager") {
 		t.Errorf("printed %s%s", out, errs)
 	}
+	if out := o.must("", "connections", "show", "lisbon-1"); strings.Contains(out, "from its next refresh on") {
+		t.Errorf("a pair that is inline is at its new home already:\n%s", out)
+	}
+	o.must("", "connections", "move", "lisbon-1", "--home", "secretsmanager")
+	if out := o.must("", "connections", "show", "lisbon-1"); !strings.Contains(out, "secretsmanager (from its next refresh on)") {
+		t.Errorf("show prints:\n%s", out)
+	}
 	if _, _, code := o.run("", "connections", "move", "lisbon-1", "--home", "attic"); code != exitUsage {
 		t.Errorf("to no home: exit %d", code)
 	}

@@ -51,10 +51,10 @@ type cli struct {
 	} `cmd:"" help:"Rates."`
 }
 
-// Exit codes, so that a script can tell what went wrong.
+// Exit codes, so that a script can tell what went wrong. README.md lists them.
 const (
 	exitOK      = 0
-	exitFailed  = 1 // something did not work: try again, or read the message
+	exitFailed  = 1 // something did not work, or is not known: try again, or read the message
 	exitUsage   = 2 // the command line is wrong
 	exitUnknown = 3 // what was named does not exist
 	exitRefused = 4 // what was asked is not allowed, or exists already

@@ -31,7 +31,7 @@ type status struct {
 	Held       string        `json:"held,omitempty"`     // why it is not exchanged now
 	Dies       time.Time     `json:"refresh_token_dies,omitzero"`
 	Home       string        `json:"home"`
-	Settled    bool          `json:"settled"`
+	Settled    bool          `json:"settled"` // the pair is where home says
 	Waiting    int           `json:"cells_waiting"`
 	Hold       string        `json:"hold,omitempty"`
 	HoldUntil  time.Time     `json:"hold_until,omitzero"`
@@ -58,7 +58,7 @@ func (d *desk) status(ctx context.Context, c connection.Connection) (status, err
 	s := status{
 		Connection: c.ID, Property: c.Property, Hotel: c.Hotel, Provider: c.Provider, Owner: c.Owner.Name, Grant: g.ID,
 		State: string(g.State(d.now())), Reason: g.Reason, Missing: g.Missing, Generation: g.Generation, Expires: g.Expires,
-		RefreshAt: g.RefreshAt, NextLook: g.WakeAt, Held: g.Held, Dies: g.RefreshExpires, Home: g.Home, Settled: g.Inline == nil, Waiting: waiting, Hold: lane.Hold, HoldUntil: lane.HoldUntil,
+		RefreshAt: g.RefreshAt, NextLook: g.WakeAt, Held: g.Held, Dies: g.RefreshExpires, Home: g.Home, Settled: (g.Inline == nil) == (g.Home != grant.HomeSealed), Waiting: waiting, Hold: lane.Hold, HoldUntil: lane.HoldUntil,
 	}
 	if g.Health != grant.OK {
 		s.Since = g.EpisodeSince
@@ -141,7 +141,7 @@ func (c *showConnection) Run(ctx context.Context, d *desk) error {
 		{"token expires", ago(now, s.Expires)},
 		{"next exchange", s.next(now)},
 		{"refresh token ends", ago(now, s.Dies)},
-		{"token home", s.Home + map[bool]string{true: "", false: " (inline, sealed, for now)"}[s.Settled]},
+		{"token home", s.Home + map[bool]string{false: " (from its next refresh on)"}[s.Settled]},
 		{"cells waiting", strconv.Itoa(s.Waiting)},
 		{"on hold", strings.TrimSpace(s.Hold + " " + ago(now, s.HoldUntil))},
 	}})
