@@ -66,9 +66,10 @@ func (e entry) String() string {
 //
 // Its methods may be called concurrently.
 type journal struct {
-	mu     sync.Mutex
-	grants map[string]*story // guarded by mu
-	late   []time.Duration   // guarded by mu: of the leases since the last look
+	mu      sync.Mutex
+	grants  map[string]*story // guarded by mu
+	late    []time.Duration   // guarded by mu: of the leases since the last look
+	commits int               // guarded by mu: of pairs, in Owns's grants
 }
 
 // story is the life of one grant.
@@ -110,6 +111,17 @@ func (j *journal) Observe(o proxy.Observation) {
 		s.due = time.Time{}
 	}
 	s.add(e, o)
+	if e.act == committed && Owns(id) {
+		j.commits++
+	}
+}
+
+// pairs is how many were committed: about as many as were rotated, and cheaper
+// to ask for than the provider's books.
+func (j *journal) pairs() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.commits
 }
 
 // grantOf finds the grant in a TOKEN item's key.

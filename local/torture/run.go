@@ -25,7 +25,7 @@ type run struct {
 	clicks  atomic.Int64 // of owners who were asked to consent again
 	sent    atomic.Int64 // rate updates
 	began   time.Time
-	before  int // requests in the provider's books that are none of ours
+	before  int // rotations in the provider's books that are none of ours
 }
 
 // On tortures a stack that is running and that w has watched from its start on,
@@ -59,6 +59,10 @@ func On(ctx context.Context, s *stack.Stack, w *Witness, c Config) (*Result, err
 
 // connect makes the provider as unforgiving as it is to be, and the fleet.
 func (r *run) connect(ctx context.Context) error {
+	var err error
+	if r.before, err = r.rotated(ctx); err != nil {
+		return err
+	}
 	switches, err := r.fleet.books.Switches(ctx, sandbox.Cloudbeds)
 	if err != nil {
 		return err
@@ -142,13 +146,9 @@ func (r *run) await(ctx context.Context, failed <-chan error) error {
 			return ctx.Err()
 		case <-time.After(look):
 		}
-		now, err := r.rotated(ctx)
-		if err != nil {
+		tell.minute(ctx, r.witness.pairs())
+		if over, err := r.enough(ctx); over || err != nil {
 			return err
-		}
-		tell.minute(ctx, now)
-		if r.enough(now) {
-			return nil
 		}
 		phase := time.Since(r.began) % shutEvery
 		if is := phase > shutEvery-shutFor; is != shut {
@@ -160,25 +160,25 @@ func (r *run) await(ctx context.Context, failed <-chan error) error {
 	}
 }
 
-// rotated is how many exchanges the provider has answered with a new pair.
+// rotated is how many exchanges the provider has answered with a new pair since
+// the beginning: others may have been at work on the same stack before.
 func (r *run) rotated(ctx context.Context) (int, error) {
 	s, err := r.fleet.books.Summary(ctx)
-	if err != nil {
-		return 0, err
-	}
-	done := s.Refresh.Presentations - s.Refresh.Refused
-	if r.before == 0 {
-		r.before = done + 1 // others may have been at work on the same stack
-	}
-	return done + 1 - r.before, nil
+	return s.Refresh.Presentations - s.Refresh.Refused - r.before, err
 }
 
 // enough reports whether the run is long and hard enough. When the killer lags
-// behind, it goes on a little for his sake, but not for ever.
-func (r *run) enough(rotations int) bool {
+// behind, it goes on a little for his sake, but not for ever. The provider's
+// books are asked when the table says that it may be so: they grow, and to sum
+// them up each second would cost more and more.
+func (r *run) enough(ctx context.Context) (bool, error) {
+	if r.witness.pairs() < r.Rotations {
+		return false, nil
+	}
+	rotations, err := r.rotated(ctx)
 	done := r.killer.sum()
 	hard := done.Kills >= r.Kills && done.Stops >= r.Stops && done.Open*openShare >= r.Kills
-	return rotations >= r.Rotations && (hard || rotations >= r.Rotations*3/2)
+	return rotations >= r.Rotations && (hard || rotations >= r.Rotations*3/2), err
 }
 
 // cycle is about how long a wave and the quiet after it take together.
@@ -187,10 +187,7 @@ const cycle = 26 * time.Second
 // quota says how large the next wave is: the killer keeps a little ahead of the
 // rotations.
 func (r *run) quota(done tally) (kills int, stop bool) {
-	rotations, err := r.rotated(context.Background())
-	if err != nil {
-		return 1, false
-	}
+	rotations := r.witness.pairs()
 	rate := float64(r.Grants) / r.between().Seconds()
 	return share(done, r.Config, (float64(rotations)+rate*cycle.Seconds())/float64(r.Rotations))
 }

@@ -36,7 +36,7 @@ var providerFaults = []sandbox.Fault{
 // Those of a wave: silences longer than a client waits. They begin with a wave
 // and end with it, so that what it breaks is mended without them.
 var waveFaults = []sandbox.Fault{
-	{Kind: sandbox.FaultHang, Probability: 0.01, Millis: 9000, Acts: true},
+	{Kind: sandbox.FaultHang, Probability: 0.004, Millis: 9000, Acts: true},
 	{Kind: sandbox.FaultLatency, Probability: 0.3, Millis: 300},
 }
 
