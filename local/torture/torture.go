@@ -102,6 +102,9 @@ func (c Config) complete() (Config, error) {
 	return c, errors.Join(problems...)
 }
 
+// between is about the time between two refreshes of a grant.
+func (c Config) between() time.Duration { return c.Life * 6 / 10 }
+
 // versionQuota is how many versions a secret takes: few, so that every grant
 // whose pairs live in Secrets Manager moves on to another secret many times.
 const versionQuota = 20
@@ -125,15 +128,7 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	w := NewWitness()
-	fmt.Fprintf(c.Out, "torture: %d grants, %d rotations, grace %s; starting the stack\n", c.Grants, c.Rotations, c.Grace)
-	s, err := stack.Start(ctx, stack.Config{
-		PortBase: c.PortBase,
-		// More environments than the default of a new account: a killed one
-		// must not be the queue's only one.
-		Parameters: map[string]string{"ReservedConcurrency": "small"},
-		Proxy:      Settings(), Observe: w.Observe,
-		Sandbox: sandbox.Config{Seed: c.Seed},
-	})
+	s, err := start(ctx, c, w)
 	if err != nil {
 		return err
 	}
@@ -141,6 +136,9 @@ func Run(ctx context.Context, c Config) error {
 	defer cancel(nil)
 	go func() { cancel(s.Wait(running)) }() // a component that ends by itself ends it all
 	result, err := On(running, s, w, c)
+	if cause := context.Cause(running); err != nil && cause != nil {
+		err = cause // the rest has only seen that it must stop
+	}
 	err = errors.Join(err, s.Stop())
 	if err == nil {
 		err = result.searchLogs(s.Folder)
@@ -149,19 +147,23 @@ func Run(ctx context.Context, c Config) error {
 		result.Print(c.Out)
 	}
 	if err != nil {
-		if cause := context.Cause(running); cause != nil && ctx.Err() == nil {
-			return cause
-		}
 		return err
 	}
-	if err := result.write(context.WithoutCancel(ctx), s.Folder); err != nil {
-		return err
-	}
-	return result.Verdict()
+	return errors.Join(result.write(context.WithoutCancel(ctx), s.Folder), result.Verdict())
 }
 
-// between is about the time between two refreshes of a grant.
-func (c Config) between() time.Duration { return c.Life * 6 / 10 }
+// start starts the stack, watched by w.
+func start(ctx context.Context, c Config, w *Witness) (*stack.Stack, error) {
+	fmt.Fprintf(c.Out, "torture: %d grants, %d rotations, grace %s; starting the stack\n", c.Grants, c.Rotations, c.Grace)
+	return stack.Start(ctx, stack.Config{
+		PortBase: c.PortBase,
+		// More environments than the default of a new account: a killed one
+		// must not be the queue's only one.
+		Parameters: map[string]string{"ReservedConcurrency": "small"},
+		Proxy:      Settings(), Observe: w.Observe,
+		Sandbox: sandbox.Config{Seed: c.Seed},
+	})
+}
 
 // Witness is what must watch a stack from its start on; see [On].
 type Witness struct{ *journal }
