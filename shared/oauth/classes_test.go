@@ -18,7 +18,6 @@ import (
 func withBody(a answer, body string) answer { a.body = secret.New(body); return a }
 
 // example is a refusal that a row is meant for.
-
 func (r row) example() refusal {
 	x := refusal{phase: cmp.Or(r.Phase, phaseToken), status: r.Status, code: r.Code, body: r.Body, retryAfter: r.RetryAfter}
 	if x.status == 0 && r.Family != 0 {
@@ -34,9 +33,7 @@ func (r row) example() refusal {
 }
 
 // Every row is reached by its own example: none is hidden behind an earlier
-
 // one, and none says something else than it looks.
-
 func TestClasses_EveryRow(t *testing.T) {
 	for i, r := range classes {
 		t.Run(fmt.Sprintf("%02d-%s", i, r.Class), func(t *testing.T) {
@@ -57,7 +54,6 @@ func TestClasses_EveryRow(t *testing.T) {
 }
 
 // The same walk over the wire.
-
 func TestClasses_EveryRowOverTheWire(t *testing.T) {
 	var x refusal
 	p := newProvider(t, func(w http.ResponseWriter, r *http.Request) {
@@ -90,7 +86,6 @@ func TestClasses_EveryRowOverTheWire(t *testing.T) {
 }
 
 // Only classes of a refusal may stand in the table, and the last row takes all.
-
 func TestClasses_AreWellFormed(t *testing.T) {
 	refusals := []Class{Dead, BadClient, BadScope, BadRequest, Throttled, Outage, Unknown}
 	for i, r := range classes {
@@ -115,9 +110,7 @@ func TestClasses_AreWellFormed(t *testing.T) {
 }
 
 // Whatever was not answered readably may have spent the credential: the classes
-
 // that say "not spent" need a reason in the answer.
-
 func TestClasses_NothingReadableIsUnknown(t *testing.T) {
 	for status := 100; status < 600; status++ {
 		if status == 401 || status == 429 {
@@ -133,7 +126,6 @@ func TestClasses_NothingReadableIsUnknown(t *testing.T) {
 }
 
 // The stories behind the rows.
-
 func TestClasses_Stories(t *testing.T) {
 	for _, row := range []struct {
 		name   string
@@ -195,7 +187,6 @@ func TestClasses_ProfileComesFirst(t *testing.T) {
 }
 
 // The profiles' vocabulary of classes is this package's.
-
 func TestClasses_ProfilesKnowTheSame(t *testing.T) {
 	for class, ok := range map[Class]bool{
 		Dead: true, BadClient: true, BadScope: true, BadRequest: true, Throttled: true, Outage: true, Unknown: true,
@@ -259,7 +250,6 @@ func TestClass_Spent(t *testing.T) {
 }
 
 // The table is printed so that a reader feels it: go test -v -run Printed.
-
 func TestClasses_Printed(t *testing.T) {
 	for _, r := range classes {
 		status := "any"

@@ -13,6 +13,8 @@ import (
 	"time"
 )
 
+// raw is a token endpoint at the level of connections: each accepted one is
+// given to serve.
 type raw struct {
 	addr     string
 	posts    atomic.Int32 // requests that were read whole
@@ -40,6 +42,7 @@ func newRaw(t *testing.T, serve func(conn net.Conn, r *raw)) *raw {
 	return r
 }
 
+// readPost reads one whole request off the connection.
 func (r *raw) readPost(b *bufio.Reader) bool {
 	req, err := http.ReadRequest(b)
 	if err != nil {
@@ -54,6 +57,8 @@ func (r *raw) readPost(b *bufio.Reader) bool {
 
 const goodAnswer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 22\r\n\r\n" + `{"access_token":"at1"}`
 
+// closer answers the first request of a connection and hangs up on the second,
+// as a server does whose keep-alive has just run out.
 func closer(conn net.Conn, r *raw) {
 	b := bufio.NewReader(conn)
 	if r.readPost(b) {
@@ -62,6 +67,8 @@ func closer(conn net.Conn, r *raw) {
 	}
 }
 
+// The fact that this package exists for: net/http replays a POST on its own.
+// Should this test ever fail, the standard library has become safer.
 func TestNetHTTP_ReplaysAPost(t *testing.T) {
 	r := newRaw(t, closer)
 	client := &http.Client{Transport: &http.Transport{}}
@@ -84,6 +91,8 @@ func TestNetHTTP_ReplaysAPost(t *testing.T) {
 	}
 }
 
+// Each exchange has a connection of its own, and is presented once, although
+// the server hangs up on whoever comes twice.
 func TestExchange_NeverOnAReusedConnection(t *testing.T) {
 	r := newRaw(t, closer)
 	c := NewClient(Config{})
@@ -97,6 +106,7 @@ func TestExchange_NeverOnAReusedConnection(t *testing.T) {
 	}
 }
 
+// The server reads the request and hangs up. It may have acted.
 func TestExchange_AnswerLostIsPresentedOnce(t *testing.T) {
 	r := newRaw(t, func(conn net.Conn, r *raw) { r.readPost(bufio.NewReader(conn)) })
 	c := NewClient(Config{})
@@ -110,6 +120,7 @@ func TestExchange_AnswerLostIsPresentedOnce(t *testing.T) {
 	}
 }
 
+// 307 and 308 would carry the refresh token to wherever the answer points.
 func TestExchange_FollowsNoRedirect(t *testing.T) {
 	elsewhere := newProvider(t, says(200, good))
 	for _, status := range []int{301, 302, 303, 307, 308} {
@@ -124,6 +135,8 @@ func TestExchange_FollowsNoRedirect(t *testing.T) {
 	}
 }
 
+// Over TLS the same holds; and the protocol stays HTTP/1.1, whose rules of
+// sending again are the ones that were read.
 func TestExchange_TLS(t *testing.T) {
 	var proto atomic.Value
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -149,6 +162,7 @@ func pool(cert *x509.Certificate) *x509.CertPool {
 	return p
 }
 
+// A request has no second copy of its body for anybody to send.
 func TestMessage_CannotBeReplayed(t *testing.T) {
 	r := refreshAt("https://api.example.com/token")
 	m, _ := compose(basic, r)

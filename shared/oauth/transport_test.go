@@ -15,28 +15,7 @@ import (
 	"time"
 )
 
-// raw is a token endpoint at the level of connections: each accepted one is
-
-// given to serve, with its number from 1.
-
-// readPost reads one whole request off the connection.
-
-// closer answers the first request of a connection and hangs up on the second,
-
-// as a server does whose keep-alive has just run out.
-
-// The fact that this package exists for: net/http replays a POST on its own.
-
-// Should this test ever fail, the standard library has become safer.
-
-// Two exchanges, each on a connection of its own, each presented once, although
-
-// the server hangs up on whoever comes twice.
-
-// The server reads the request and hangs up. It may have acted.
-
 // Reset in the middle of the answer: the head says 200, the pair is lost.
-
 func TestExchange_AnswerCutShort(t *testing.T) {
 	for name, head := range map[string]string{
 		"length":  "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + `{"access_token":"at`,
@@ -55,7 +34,6 @@ func TestExchange_AnswerCutShort(t *testing.T) {
 }
 
 // A status that says "not spent" says so even when its body is lost.
-
 func TestExchange_RefusalCutShort(t *testing.T) {
 	r := newRaw(t, func(conn net.Conn, r *raw) {
 		if r.readPost(bufio.NewReader(conn)) {
@@ -80,7 +58,6 @@ func TestExchange_TimeoutAfterSending(t *testing.T) {
 }
 
 // The time runs out while the body is on its way.
-
 func TestExchange_TimeoutWhileReading(t *testing.T) {
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
@@ -96,7 +73,6 @@ func TestExchange_TimeoutWhileReading(t *testing.T) {
 }
 
 // Each of these ends before the endpoint can have seen anything.
-
 func TestExchange_NotSent(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -135,9 +111,7 @@ func TestExchange_CancelledBeforeItBegan(t *testing.T) {
 }
 
 // The process was frozen between taking its lease and sending: the wall clock
-
 // has moved on, and nothing may leave.
-
 func TestExchange_LeaseOverBeforeTheRequestIsWritten(t *testing.T) {
 	deadline := time.Date(2026, 11, 21, 8, 0, 7, 0, time.UTC)
 	for _, row := range []struct {
@@ -167,9 +141,7 @@ func TestExchange_LeaseOverBeforeTheRequestIsWritten(t *testing.T) {
 }
 
 // The clock is read when the connection is there, not when the exchange began:
-
 // dialling may have taken the whole lease.
-
 func TestExchange_ClockIsReadAfterDialling(t *testing.T) {
 	start := time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
 	var dialled atomic.Bool
@@ -195,7 +167,6 @@ func TestExchange_ClockIsReadAfterDialling(t *testing.T) {
 }
 
 // A monotonic reading must not hide that the wall clock has passed the lease.
-
 func TestWall_StripsTheMonotonicReading(t *testing.T) {
 	if s := wall(time.Now()).String(); strings.Contains(s, "m=") {
 		t.Errorf("%s still has a monotonic reading", s)
@@ -219,12 +190,8 @@ func TestGate_ShutMeansNothingLeft(t *testing.T) {
 	}
 }
 
-// 307 and 308 would carry the refresh token to wherever the answer points.
-
 // A gateway refuses on the head alone. What it says counts, and where it says
-
 // nothing, nothing was sent.
-
 func TestExchange_AnswerToTheHeadAlone(t *testing.T) {
 	for status, want := range map[string]Class{"429 Too Many Requests": Throttled, "502 Bad Gateway": NotSent} {
 		r := newRaw(t, func(conn net.Conn, _ *raw) {
@@ -249,7 +216,6 @@ func TestExchange_AnswerToTheHeadAlone(t *testing.T) {
 }
 
 // holding keeps every body from being read, so that the head goes alone.
-
 type holding struct {
 	http.RoundTripper
 	until chan struct{}
@@ -272,7 +238,6 @@ func (h *held) Read(p []byte) (int, error) {
 }
 
 // Interim answers (RFC 9110 section 15.2) are not the answer.
-
 func TestExchange_InterimAnswer(t *testing.T) {
 	r := newRaw(t, func(conn net.Conn, r *raw) {
 		if r.readPost(bufio.NewReader(conn)) {
@@ -283,9 +248,3 @@ func TestExchange_InterimAnswer(t *testing.T) {
 		t.Errorf("outcome is %+v", out)
 	}
 }
-
-// Over TLS the same holds; and the protocol stays HTTP/1.1, whose rules of
-
-// sending again are the ones that were read.
-
-// A request has no second copy of its body for anybody to send.
