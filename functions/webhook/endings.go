@@ -62,6 +62,10 @@ var endings = map[consent.Code]ending{
 	consent.TryLater: {http.StatusServiceUnavailable, "Please try again in a few minutes", []string{
 		"Something did not answer in time. Nothing has changed, and nothing is lost.",
 	}},
+	consent.Busy: {http.StatusServiceUnavailable, "{provider} is busy", []string{
+		"{provider} does not take a permission from us at the moment. Nothing has changed, and nothing is lost.",
+		"Please come again after {until}. Your link stays good for as long as it says.",
+	}},
 	consent.StateUnknown: {http.StatusBadRequest, "This page cannot be opened on its own", []string{
 		"It is where {provider} brings you after you have given a permission. Please start from the link that you were sent.",
 	}},

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"bellhop/shared/alert"
+	"bellhop/shared/bucket"
 	"bellhop/shared/cloud"
 	"bellhop/shared/consent"
 	"bellhop/shared/dynamo"
@@ -69,7 +70,8 @@ func wire(getenv func(string) string) (*webhook, error) {
 			Inventory: inventory, Provider: oauth.NewClient(oauth.Config{}), Vault: sealed,
 			Clients: secretsmanager.NewReader(secretsmanager.ReaderConfig{API: secrets, Prefix: c.SecretsPrefix}),
 			Wakes:   wakes{refresh: refresh, rates: rates, now: time.Now}, Backlog: alert.Backlog{Ledger: ledger, Now: time.Now},
-			Log: log, Now: time.Now, PublicURL: c.PublicURL,
+			Buckets: bucket.NewCache(dynamo.NewBuckets(tables, c.GrantsTable), time.Now),
+			Log:     log, Now: time.Now, PublicURL: c.PublicURL,
 		},
 		log: log, now: time.Now, publicURL: c.PublicURL,
 	}, nil

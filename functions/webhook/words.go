@@ -38,7 +38,7 @@ func queryOf(r request) consent.Query {
 // offerPage says what the owner is asked for, or why there is nothing to ask.
 func offerPage(o consent.Offer) response {
 	if o.Code != "" {
-		return endingPage(consent.Ending{Result: consent.Result{Code: o.Code}, Provider: o.Provider, Connections: o.Connections}, "")
+		return endingPage(consent.Ending{Result: consent.Result{Code: o.Code, Until: o.Until}, Provider: o.Provider, Connections: o.Connections}, "")
 	}
 	return html(http.StatusOK, page{
 		Title:  offerTitle(o),
@@ -144,7 +144,7 @@ func endingPage(e consent.Ending, publicURL string) response {
 		provider = "the provider"
 	}
 	say := strings.NewReplacer("{hotel}", hotels(e.Connections), "{provider}", provider,
-		"{account}", e.Account, "{pinned}", e.Pinned).Replace
+		"{account}", e.Account, "{pinned}", e.Pinned, "{until}", minuteAfter(e.Until)).Replace
 	p := page{Title: say(w.title)}
 	for _, l := range w.lead {
 		p.Lead = append(p.Lead, say(l))
@@ -156,6 +156,11 @@ func endingPage(e consent.Ending, publicURL string) response {
 		p.Link = &link{Text: "Try again", URL: consent.Link(publicURL, e.Again)}
 	}
 	return html(w.status, p)
+}
+
+// minuteAfter is the first whole minute after a time, for people.
+func minuteAfter(at time.Time) string {
+	return at.Add(time.Minute).Truncate(time.Minute).UTC().Format("2 January 2006, 15:04 MST")
 }
 
 // trouble is the page for a failure of ours before anything was done.

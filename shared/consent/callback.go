@@ -39,6 +39,9 @@ type exchanged struct {
 	pair        grant.Pair
 	account     string
 	took        time.Duration
+	call        string    // the name under which the code's call was counted; empty for none
+	latest      time.Time // when a call that was counted may still leave; zero for any time
+	out         oauth.Outcome
 }
 
 // walk is the order of docs/design.md section 8, after the state is consumed.
@@ -52,6 +55,10 @@ func (f *Flow) walk(ctx context.Context, w *walker, q Query) (Result, error) {
 	if err != nil || code != "" {
 		return Result{Code: orLater(code)}, err
 	}
+	if r, err := f.admit(ctx, x); r.Code != "" {
+		return r, err
+	}
+	defer f.leave(ctx, x) // when what is in hand is committed
 	if err := f.lease(ctx, x); err != nil {
 		return Result{Code: TryLater}, err
 	}
@@ -159,18 +166,22 @@ func (f *Flow) exchange(ctx context.Context, x *exchanged, code, verifier secret
 	}
 	out, endpoint := oauth.Outcome{}, cmp.Or(x.grant.TokenURL, x.endpoints.Token)
 	x.headers = ours.Headers
-	for _, s := range ours.Tries() {
+	deadline := x.deadline(f.Now())
+	for i, s := range ours.Tries() {
+		if i > 0 && !f.another(ctx, x, x.call+"/next") {
+			break
+		}
 		x.secret = s
 		out = f.Provider.Exchange(ctx, x.profile.Token, oauth.Request{
 			Kind: grant.KindCode, Endpoint: endpoint, Introspect: x.endpoints.Introspect,
 			ClientID: x.client.ClientID, ClientSecret: s, Headers: ours.Headers,
-			Code: code, Verifier: verifier, RedirectURI: x.redirect, Deadline: f.Now().Add(sendWithin),
+			Code: code, Verifier: verifier, RedirectURI: x.redirect, Deadline: deadline,
 		})
 		if out.Class != oauth.BadClient {
 			break
 		}
 	}
-	x.pair, x.account, x.took = out.Pair, out.Account, out.Took
+	x.pair, x.account, x.took, x.out = out.Pair, out.Account, out.Took, out
 	return judged(out.Class)
 }
 

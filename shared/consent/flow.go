@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"bellhop/shared/bucket"
 	"bellhop/shared/connection"
 	"bellhop/shared/event"
 	"bellhop/shared/grant"
@@ -15,7 +16,7 @@ import (
 	"bellhop/shared/secret"
 )
 
-// Flow walks an owner through a consent. All fields but Log are needed. It is
+// Flow walks an owner through a consent. All fields but Buckets and Log are needed. It is
 // safe for concurrent use.
 type Flow struct {
 	Grants    grants
@@ -26,8 +27,11 @@ type Flow struct {
 	Clients   clients
 	Wakes     wakes
 	Backlog   backlog
-	Log       *event.Log
-	Now       func() time.Time
+	// Buckets are what the client's grants share at its token endpoint; nil
+	// when nothing is shared.
+	Buckets *bucket.Cache
+	Log     *event.Log
+	Now     func() time.Time
 	// PublicURL is where owners and providers see us: the redirect URI of a
 	// client that names none of its own is PublicURL/oauth/callback.
 	PublicURL string
@@ -101,7 +105,9 @@ type Offer struct {
 	Connections []connection.Connection
 	Scopes      []string // that will be asked for
 	Waiting     int      // cells; -1 when nobody could count them
-	Expires     time.Time
+	// Until is when to come again, for Busy.
+	Until   time.Time
+	Expires time.Time
 	// Authorize is the provider's consent page, where the button leads.
 	Authorize string
 }
@@ -186,6 +192,10 @@ func (f *Flow) Begin(ctx context.Context, t secret.Text) (authorize string, o Of
 	r, err := f.registration(ctx, o.Grant)
 	if err != nil {
 		return "", o, err
+	}
+	if o.Until = f.busy(ctx, r.profile.Token, o.Grant); !o.Until.IsZero() {
+		o.Code = Busy
+		return "", o, nil
 	}
 	state, proof := Random(), oauth.NewPKCE()
 	authorize, err = oauth.AuthorizeURL(r.profile.Token, oauth.Authorization{

@@ -12,7 +12,9 @@ type Result struct {
 	Pinned  string
 	// Missing are the permissions that were asked for and not given.
 	Missing []string
-	At      time.Time
+	// Until is when to come again, for Busy.
+	Until time.Time
+	At    time.Time
 }
 
 // Code is a result in a bounded vocabulary. Each has its page, and each failed
@@ -33,6 +35,7 @@ const (
 	Interrupted      Code = "interrupted"       // an earlier arrival began and did not come to an end
 	Misconfigured    Code = "misconfigured"     // our registration at the provider is wrong
 	TryLater         Code = "try_later"         // our own trouble, nothing was spent
+	Busy             Code = "busy"              // the provider takes no code before Until, nothing was spent
 	StateUnknown     Code = "state_unknown"     // a callback that we did not ask for
 	StateExpired     Code = "state_expired"     // the walk took longer than StateLife
 	TicketUnknown    Code = "ticket_unknown"    // no such link
@@ -42,7 +45,7 @@ const (
 // Codes lists the results, for the pages and the tests.
 func Codes() []Code {
 	return []Code{Connected, PartlyConnected, AlreadyConnected, Denied, ProviderRefused, OtherAccount, AccountUnknown,
-		CodeRefused, NoAnswer, Interrupted, Misconfigured, TryLater, StateUnknown, StateExpired, TicketUnknown, TicketExpired}
+		CodeRefused, NoAnswer, Interrupted, Misconfigured, TryLater, Busy, StateUnknown, StateExpired, TicketUnknown, TicketExpired}
 }
 
 // Succeeded reports whether the grant has a pair of a new consent.
@@ -51,7 +54,7 @@ func (c Code) Succeeded() bool { return c == Connected || c == PartlyConnected }
 // Again reports whether the owner can try once more with the same link.
 func (c Code) Again() bool {
 	switch c {
-	case Denied, ProviderRefused, OtherAccount, AccountUnknown, CodeRefused, NoAnswer, Interrupted, TryLater, StateExpired:
+	case Denied, ProviderRefused, OtherAccount, AccountUnknown, CodeRefused, NoAnswer, Interrupted, TryLater, Busy, StateExpired:
 		return true
 	}
 	return false

@@ -115,7 +115,7 @@ func whatCameOfItIsKept(t *testing.T, w World) {
 	_, err := w.Store.Consume(t.Context(), "s1", "me", noon)
 	must(t, err)
 	r := consent.Result{
-		Code: consent.OtherAccount, Account: "11", Pinned: "22", Missing: []string{"write:rate"}, At: noon.Add(time.Second),
+		Code: consent.OtherAccount, Account: "11", Pinned: "22", Missing: []string{"write:rate"}, Until: noon.Add(time.Hour), At: noon.Add(time.Second),
 	}
 	must(t, w.Store.Conclude(t.Context(), "s1", r))
 	got, err := w.Store.Consume(t.Context(), "s1", "reload", noon)

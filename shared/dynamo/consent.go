@@ -136,6 +136,9 @@ func (s *Tickets) Conclude(ctx context.Context, digest string, r consent.Result)
 			set, values[":"+k] = append(set, k+" = :"+k), str(v)
 		}
 	}
+	if !r.Until.IsZero() {
+		set, values[":until"] = append(set, "result_until = :until"), ms(r.Until)
+	}
 	if len(r.Missing) > 0 {
 		set, values[":missing"] = append(set, "result_missing = :missing"), list(r.Missing...)
 	}
@@ -157,7 +160,7 @@ func stateOf(m item, digest string) consent.State {
 		Sealed: sealedBytesOf(getMap(m, "sealed")), Expires: getTime(m, "expires"),
 		Used: getTime(m, "used"), By: getStr(m, "used_by"),
 		Result: consent.Result{
-			Code: consent.Code(getStr(m, "result_code")), At: getTime(m, "result_at"),
+			Code: consent.Code(getStr(m, "result_code")), At: getTime(m, "result_at"), Until: getTime(m, "result_until"),
 			Account: getStr(m, "result_account"), Pinned: getStr(m, "result_pinned"),
 			Missing: getList(m, "result_missing"),
 		},

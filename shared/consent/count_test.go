@@ -1,0 +1,104 @@
+package consent
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bellhop/shared/bucket"
+	"bellhop/shared/buckettest"
+	"bellhop/shared/connection"
+	"bellhop/shared/grant"
+	"bellhop/shared/oauth"
+	"bellhop/shared/profile"
+)
+
+// counting is a walk at a provider that allows three calls an hour, one of them
+// for codes, and one at a time.
+func counting() (*Flow, *buckettest.Memory, func() *exchanged) {
+	m := &buckettest.Memory{}
+	f := &Flow{Buckets: bucket.NewCache(m, time.Now), Now: time.Now}
+	return f, m, func() *exchanged {
+		x := &exchanged{grant: grant.Grant{ID: "g", Client: "main"}}
+		x.client = connection.Client{ID: "main"}
+		x.profile.Token = profile.Token{
+			Budgets: []profile.Budget{{Calls: 3, Window: profile.Seconds(time.Hour)}}, CodeShare: 1, OneAtATime: true, Bucket: "client",
+		}
+		return x
+	}
+}
+
+// Refreshing has spent its part of the budget: a code still gets through, by the
+// share that is kept for it, and the next one is told when to come again.
+func TestAdmit_CodesHaveTheirShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, m, walk := counting()
+		began := time.Now()
+		rules := bucket.RulesOf(walk().profile.Token)
+		refreshes := 0
+		for _, n := range []string{"r1", "r2", "r3"} {
+			_, err := bucket.Change(t.Context(), m, bucket.OfClient("main"), func(b bucket.Bucket) bucket.Bucket {
+				next, no := b.Take(rules, bucket.Ask{Grant: n, Nonce: n, Until: time.Now()}, time.Now())
+				if no.Goes() {
+					refreshes++
+				}
+				return next.Leave(n)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		x := walk()
+		if r, err := f.admit(t.Context(), x); err != nil || r.Code != "" || refreshes != 2 {
+			t.Fatalf("%d refreshes went, the code got %q, %v", refreshes, r.Code, err)
+		}
+		x.out = oauth.Outcome{Class: oauth.Issued}
+		f.leave(t.Context(), x)
+		r, err := f.admit(t.Context(), walk())
+		if err != nil || r.Code != Busy || r.Until.Before(began.Add(time.Hour)) {
+			t.Errorf("one code too many: %q until %v, %v", r.Code, r.Until, err)
+		}
+	})
+}
+
+// A code waits for the turn of an exchange under way; its own is given back, with
+// its call when that was certainly not sent.
+func TestAdmit_WaitsForItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, m, walk := counting()
+		if _, err := bucket.Change(t.Context(), m, bucket.OfClient("main"), func(b bucket.Bucket) bucket.Bucket {
+			b.Lane = bucket.Lane{Owner: "r", Until: time.Now().Add(3 * time.Second)}
+			return b
+		}); err != nil {
+			t.Fatal(err)
+		}
+		began, x := time.Now(), walk()
+		if r, err := f.admit(t.Context(), x); err != nil || r.Code != "" || time.Since(began) < 5*time.Second {
+			t.Fatalf("after %v: %q, %v", time.Since(began), r.Code, err)
+		}
+		x.out = oauth.Outcome{Class: oauth.NotSent}
+		f.leave(t.Context(), x)
+		b, err := m.Read(t.Context(), bucket.OfClient("main"))
+		if err != nil || len(b.Calls) != 0 || b.Lane.Owner != "" {
+			t.Errorf("left behind: %+v, %v", b, err)
+		}
+	})
+}
+
+// A code that meets a 429 holds whom the profile names, and its turn is over.
+func TestLeave_Holds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, m, walk := counting()
+		x := walk()
+		if _, err := f.admit(t.Context(), x); err != nil {
+			t.Fatal(err)
+		}
+		until := time.Now().Add(time.Minute)
+		x.out = oauth.Outcome{Class: oauth.Throttled, RetryAt: until}
+		f.leave(t.Context(), x)
+		b, err := m.Read(t.Context(), bucket.OfClient("main"))
+		if err != nil || !b.HoldUntil.Equal(until) || b.Lane.Owner != "" || len(b.Calls) != 1 {
+			t.Errorf("bucket %+v, %v", b, err)
+		}
+	})
+}
