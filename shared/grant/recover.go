@@ -156,7 +156,7 @@ func (g Grant) firstPresented(me Nonce) time.Time {
 	}
 	for _, a := range g.Asides {
 		if a.Raw && a.Base == g.Generation {
-			note(a.At.Add(-LeaseFor))
+			note(a.Issued) // its request began then
 		}
 	}
 	return first

@@ -51,7 +51,8 @@ func former(base int64) func(*Grant) {
 func refused(g *Grant) { g.Refused = 5 }
 
 func raw(n Nonce, base int64, age time.Duration) func(*Grant) {
-	return func(g *Grant) { g.Asides[n] = Aside{Base: base, At: noon.Add(-age), Raw: true} }
+	at := noon.Add(-age)
+	return func(g *Grant) { g.Asides[n] = Aside{Base: base, At: at, Issued: at.Add(-time.Second), Raw: true} }
 }
 
 func all(changes ...func(*Grant)) Grant {
@@ -105,6 +106,8 @@ func TestRecover_Rows(t *testing.T) {
 		{"row 5: grace counts from the first attempt", all(older, attempted("b", KindRefresh, 5, time.Second)), grace, Plan{Step: Wait, Until: noon.Add(24 * time.Second)}},
 
 		{"raw: it cannot be rolled, but it shows what was spent", all(raw("a", 5, time.Second)), detect, Plan{Step: Wait, Until: noon.Add(10 * time.Second)}},
+		{"raw: the grace counts from its request", all(raw("a", 5, 28*time.Second)), grace, Plan{Step: Present}},
+		{"raw: and is over then", all(raw("a", 5, 29*time.Second)), grace, Plan{Step: Wait, Until: noon.Add(10 * time.Second)}},
 		{"raw: a readable one goes first", all(raw("a", 5, 0), kept("b", 5, time.Minute)), detect, Plan{Step: Roll, Aside: "b"}},
 	} {
 		if got := c.g.Recover("me", c.rotation, noon); !same(got, c.want) {
