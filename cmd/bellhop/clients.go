@@ -18,17 +18,18 @@ import (
 
 // addClient is `clients add`.
 type addClient struct {
-	ID           string        `arg:"" help:"Our name for it, e.g. cloudbeds-prod."`
-	Provider     string        `required:"" help:"Provider profile."`
-	ClientID     string        `required:"" help:"The provider's client id."`
-	RedirectURI  string        `help:"Redirect URI registered there; the stack's own by default."`
-	TokenURL     string        `help:"Token endpoint, where it is not the profile's."`
-	AuthorizeURL string        `help:"Authorization endpoint, where it is not the profile's."`
-	RevokeURL    string        `help:"Revocation endpoint, where it is not the profile's."`
-	UserinfoURL  string        `help:"Userinfo endpoint, where it is not the profile's."`
-	APIURL       string        `name:"api-url" help:"Base of the rate API, where it is not the profile's."`
-	Rotation     string        `help:"What presenting a refresh token twice means, where it is not the profile's." enum:",none,grace,detect" default:""`
-	Grace        time.Duration `help:"How long a rotated refresh token answers again, for --rotation grace."`
+	ID            string        `arg:"" help:"Our name for it, e.g. cloudbeds-prod."`
+	Provider      string        `required:"" help:"Provider profile."`
+	ClientID      string        `required:"" help:"The provider's client id."`
+	RedirectURI   string        `help:"Redirect URI registered there; the stack's own by default."`
+	TokenURL      string        `help:"Token endpoint, where it is not the profile's."`
+	AuthorizeURL  string        `help:"Authorization endpoint, where it is not the profile's."`
+	RevokeURL     string        `help:"Revocation endpoint, where it is not the profile's."`
+	IntrospectURL string        `help:"Introspection endpoint (RFC 7662), where it is not the profile's."`
+	UserinfoURL   string        `help:"Userinfo endpoint, where it is not the profile's."`
+	APIURL        string        `name:"api-url" help:"Base of the rate API, where it is not the profile's."`
+	Rotation      string        `help:"What presenting a refresh token twice means, where it is not the profile's." enum:",none,grace,detect" default:""`
+	Grace         time.Duration `help:"How long a rotated refresh token answers again, for --rotation grace."`
 }
 
 // Run adds the client. The secret is written first: a client in the inventory
@@ -63,7 +64,8 @@ func (a *addClient) Run(ctx context.Context, d *desk) error {
 func (a *addClient) client(d *desk) connection.Client {
 	c := connection.Client{
 		ID: a.ID, Provider: a.Provider, ClientID: a.ClientID, RedirectURI: a.RedirectURI, Created: d.now(),
-		Endpoints: profile.Endpoints{Token: a.TokenURL, Authorize: a.AuthorizeURL, Revoke: a.RevokeURL, UserInfo: a.UserinfoURL, API: a.APIURL},
+		Endpoints: profile.Endpoints{Token: a.TokenURL, Authorize: a.AuthorizeURL, Revoke: a.RevokeURL,
+			Introspect: a.IntrospectURL, UserInfo: a.UserinfoURL, API: a.APIURL},
 	}
 	if c.RedirectURI == "" {
 		c.RedirectURI = d.defaults.RedirectURI

@@ -51,6 +51,11 @@ func CheckEndpoints(e profile.Endpoints, p profile.Profile) error {
 	if strings.HasPrefix(p.Token.Account, "userinfo:") {
 		needed = append(needed, struct{ flag, url string }{"userinfo-url", e.UserInfo})
 	}
+	for _, n := range []struct{ flag, url string }{{"revoke-url", e.Revoke}, {"introspect-url", e.Introspect}} {
+		if n.url != "" { // nobody needs it, but where it is, it is given tokens
+			needed = append(needed, n)
+		}
+	}
 	var problems []error
 	for _, n := range needed {
 		if n.url == "" {

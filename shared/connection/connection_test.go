@@ -78,6 +78,9 @@ func TestCheckEndpoints(t *testing.T) {
 		"no API":                   {machine, func(e *profile.Endpoints) { e.API = "" }, "--api-url"},
 		"in the clear":             {machine, func(e *profile.Endpoints) { e.Token = "http://example.com/t" }, "https"},
 		"loopback in the clear":    {machine, func(e *profile.Endpoints) { e.Token = "http://127.0.0.1:9/t" }, ""},
+		"revocation in the clear":  {machine, func(e *profile.Endpoints) { e.Revoke = "http://example.com/r" }, "--revoke-url"},
+		"asking in the clear":      {machine, func(e *profile.Endpoints) { e.Introspect = "http://example.com/i" }, "--introspect-url"},
+		"asking at home":           {machine, func(e *profile.Endpoints) { e.Introspect = "http://127.0.0.1:9/i" }, ""},
 		"consent without page":     {consent, func(e *profile.Endpoints) { e.Authorize = "" }, "--authorize-url"},
 		"consent without userinfo": {consent, func(e *profile.Endpoints) { e.UserInfo = "" }, "--userinfo-url"},
 	} {

@@ -20,7 +20,7 @@ const (
 // where the refresh token is used before it dies of idleness, or unused of age.
 // Minting with client credentials has nothing to keep alive.
 func (t Times) KeptAlive(id ID, token profile.Token) Times {
-	if token.Grant == "client_credentials" {
+	if token.Mints() {
 		return t
 	}
 	at := t.RefreshAt

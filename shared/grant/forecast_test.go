@@ -28,6 +28,7 @@ func TestKeptAlive_InTime(t *testing.T) {
 		{"it ends before the token", 365 * day, 90 * day, code, 90*day - 2*time.Minute},
 		{"it ends before it is idle", 365 * day, 10 * day, idle(days(30)), 10*day - 2*time.Minute},
 		{"so near its end, once more is for nothing", time.Hour, 9 * time.Minute, code, 51 * time.Minute},
+		{"minting by a user's password neither", 365 * day, 0, profile.Token{Grant: "password", RefreshIdle: days(30)}, 365*day - 365*day*15/100},
 		{"minting keeps nothing alive", 365 * day, 0, profile.Token{Grant: "client_credentials", RefreshIdle: days(30)}, 365*day - 365*day*15/100},
 		{"never without pause", time.Hour, 0, idle(profile.Seconds(time.Second)), 5 * time.Second},
 	} {
