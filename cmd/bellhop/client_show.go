@@ -102,7 +102,7 @@ func (d *desk) grantsOf(ctx context.Context, client connection.Client) (n int, e
 
 // of adds what the bucket says.
 func (s clientStatus) of(b bucket.Bucket, t profile.Token, now time.Time) clientStatus {
-	rules := rulesOf(t)
+	rules := bucket.RulesOf(t)
 	for _, w := range rules.Windows {
 		s.Budgets = append(s.Budgets, budgetStatus{Calls: w.Calls, Window: w.Span.String(), Left: left(b, rules, w, now)})
 	}
@@ -115,15 +115,6 @@ func (s clientStatus) of(b bucket.Bucket, t profile.Token, now time.Time) client
 			SecretVersion: b.Trouble.SecretVersion, Payload: b.Trouble.Payload}
 	}
 	return s
-}
-
-// rulesOf are a profile's demands on a client's bucket.
-func rulesOf(t profile.Token) bucket.Rules {
-	r := bucket.Rules{CodeShare: t.CodeShare, OneAtATime: t.OneAtATime}
-	for _, b := range t.Budgets {
-		r.Windows = append(r.Windows, bucket.Window{Calls: b.Calls, Span: b.Window.D()})
-	}
-	return r
 }
 
 // left is how many exchanges one window would let through now, found by asking
