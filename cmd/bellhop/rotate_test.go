@@ -152,6 +152,32 @@ func TestRotate_UnknownKeepsBoth(t *testing.T) {
 	}
 }
 
+// A grant whose credential may be spent is not what a secret is tried on: it is
+// for the functions to put right, and the provider is not asked.
+func TestRotate_LeavesAGrantThatMayBeSpent(t *testing.T) {
+	o := newOffice(t)
+	g := o.connects()
+	at := o.desk.now()
+	lease := grant.LeaseWrite{ID: g.ID, Me: "other", Kind: grant.KindRefresh, Generation: g.Generation, At: at, Deadline: at.Add(grant.LeaseFor), Skew: grant.Skew}
+	err := o.store.Hasten(t.Context(), grant.HastenWrite{ID: g.ID, Presented: g.Generation, At: at, Skew: grant.Skew})
+	if err == nil {
+		_, err = o.store.Lease(t.Context(), lease)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.passes(time.Minute) // the holder died: its attempt is open
+	if _, errs, code := o.run("fresh", "clients", "rotate", "cloud"); code != exitRefused || !strings.Contains(errs, "--grant") {
+		t.Errorf("chosen all the same: exit %d: %s", code, errs)
+	}
+	if _, _, code := o.run("fresh", "clients", "rotate", "cloud", "--grant", "lisbon-1"); code != exitFailed || o.provider.Requests() != 0 {
+		t.Errorf("exit %d after %d requests", code, o.provider.Requests())
+	}
+	if g := o.grantOf("lisbon-1"); len(g.Attempts) != 1 || g.Lease != nil {
+		t.Errorf("left behind: attempts %v, lease %v", g.Attempts, g.Lease)
+	}
+}
+
 // An interrupted run left the new secret beside the present one; the same
 // command promotes it, or takes it back.
 func TestRotate_GoesOnWhereItWasInterrupted(t *testing.T) {

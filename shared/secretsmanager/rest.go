@@ -12,7 +12,11 @@ var ErrResting = errors.New("secrets manager refused a moment ago and is left al
 // A rest doubles from the first to the longest while nothing is accepted. The
 // longest is short of the minute that the fastest tokens live, so that each of
 // them settles within two refreshes of the service's return.
+//
+// It begins with the third refusal in a row: that one grant's secret refuses is
+// no reason to let the others wait.
 const (
+	patience    = 3
 	firstRest   = time.Second
 	longestRest = 30 * time.Second
 )
@@ -22,9 +26,10 @@ const (
 // hangs holds a worker for as long as the settling may take. The zero value has
 // not been refused. It is safe for concurrent use.
 type rest struct {
-	mu    sync.Mutex
-	until time.Time     // guarded by mu
-	last  time.Duration // guarded by mu; zero while writes are accepted
+	mu      sync.Mutex
+	refused int           // guarded by mu; in a row
+	until   time.Time     // guarded by mu
+	last    time.Duration // guarded by mu; zero while writes are accepted
 }
 
 // over reports whether the service may be asked.
@@ -39,10 +44,11 @@ func (r *rest) over(now time.Time) bool {
 func (r *rest) note(accepted bool, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case accepted:
-		r.until, r.last = time.Time{}, 0
-	case !now.Before(r.until):
+	if accepted {
+		r.refused, r.until, r.last = 0, time.Time{}, 0
+		return
+	}
+	if r.refused++; r.refused >= patience && !now.Before(r.until) {
 		r.last = min(max(2*r.last, firstRest), longestRest)
 		r.until = now.Add(r.last)
 	}

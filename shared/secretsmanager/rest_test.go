@@ -16,6 +16,11 @@ import (
 func TestRest_Schedule(t *testing.T) {
 	var r rest
 	now := time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
+	for range patience - 1 {
+		if r.note(false, now); !r.over(now) {
+			t.Fatal("one secret that refuses makes all others wait")
+		}
+	}
 	for _, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30, 30} {
 		r.note(false, now)
 		r.note(false, now) // of a hundred that were refused together, one counts
@@ -29,32 +34,35 @@ func TestRest_Schedule(t *testing.T) {
 	if !r.over(now) {
 		t.Error("a write was accepted and the rest goes on")
 	}
-	if r.note(false, now); !r.over(now.Add(firstRest)) {
+	for range patience {
+		r.note(false, now)
+	}
+	if r.over(now.Add(firstRest-1)) || !r.over(now.Add(firstRest)) {
 		t.Error("after a success the first rest is not the shortest")
 	}
 }
 
-// A fleet that commits in one second asks a service that refuses once, not a
-// hundred times: 50 writes a second are all that the account has.
-func TestHome_AFleetAsksOnce(t *testing.T) {
+// A fleet that commits in one second asks a service that refuses three times, and
+// then once after each rest, not a hundred times: 50 writes a second are all that the account has.
+func TestHome_AFleetAsksAFewTimes(t *testing.T) {
 	h, s, c := newHome(t)
 	throttled := errors.New("ThrottlingException")
 	s.fail = func(string) (error, bool) { return throttled, false }
-	settled := func(want error) {
+	settled := func(asked int) {
 		t.Helper()
 		for i := range 100 {
 			g := grant.Grant{ID: grant.ID(fmt.Sprintf("hotel-%d", i)), Home: grant.HomeSecrets, Generation: 1}
 			ref, at, err := h.Settle(t.Context(), g, pairOf(1))
-			if ref != "" || at.Epoch != 0 || i > 0 && !errors.Is(err, ErrResting) || i == 0 && !errors.Is(err, want) {
+			if ref != "" || at.Epoch != 0 || errors.Is(err, ErrResting) != (i >= asked) {
 				t.Fatalf("grant %d: settled at %q, %v", i, ref, err)
 			}
 		}
 	}
-	settled(throttled)
+	settled(patience)
 	c.advance(firstRest)
-	settled(throttled)
-	if n := s.count("CreateSecret"); n != 2 {
-		t.Errorf("%d writes were tried, want 2", n)
+	settled(1)
+	if n := s.count("CreateSecret"); n != patience+1 {
+		t.Errorf("%d writes were tried, want %d", n, patience+1)
 	}
 	s.fail = nil
 	c.advance(2 * firstRest)
