@@ -185,10 +185,37 @@ func TestWire_PutsItTogether(t *testing.T) {
 		"REFRESH_QUEUE_URL": "https://sqs/refresh", "RATES_QUEUE_URL": "https://sqs/rates", "ALERTS_QUEUE_URL": "https://sqs/alerts",
 	}
 	r, err := wire(func(name string) string { return environment[name] })
+	if _, heeds := r.cycle.Exchange.(*silence); !heeds {
+		t.Error("a token endpoint that hangs may take every environment")
+	}
 	if err != nil || r.cycle.Store == nil || r.sweeper.rates == nil || r.wakes == nil {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if err := run(t.Context(), func(string) string { return "" }); err == nil {
 		t.Error("it runs without an environment")
+	}
+}
+
+// A wake that comes some seconds before its grant is due is sent on, to its
+// second: the grant was refreshed late, and the sweep had not known. One that
+// comes long before is a duplicate.
+func TestBring_EarlyWakeIsSentOn(t *testing.T) {
+	for early, want := range map[time.Duration]int{
+		0: 0, grant.RefreshEarly: 0, grant.RefreshEarly + time.Second: 1, 20 * time.Second: 1, 21 * time.Second: 0,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, grace)
+			due := w.grant().WakeAt
+			time.Sleep(time.Until(due.Add(-early)))
+			if err := w.wakes(); err != nil {
+				t.Fatal(err)
+			}
+			if len(w.sent.wakes) != want || want == 1 && !w.sent.wakes[0].Message.At.Equal(due) {
+				t.Errorf("%v early: sent %+v", early, w.sent.wakes)
+			}
+			if refreshed := w.provider.Requests() == 1; refreshed != (early <= grant.RefreshEarly) {
+				t.Errorf("%v early: %d requests", early, w.provider.Requests())
+			}
+		})
 	}
 }

@@ -25,6 +25,8 @@ type fleet struct {
 	clients map[string]*endpoint
 	grants  []grant.ID
 	shards  map[string][]grant.ID
+	bare    bool // without what a process knows of silent endpoints
+	workers int
 
 	mu   sync.Mutex
 	late map[string][]time.Duration // guarded by mu; of each client's leases, against the second they were due
@@ -51,15 +53,30 @@ func newFleet(t *testing.T, limits limits) *fleet {
 // worker is one environment of the function.
 func (f *fleet) worker() *refresher {
 	r := f.world.worker()
-	r.cycle.Registry, r.cycle.Exchange, r.cycle.Profile, r.wakes = f, f, f.profiled, f.aws
+	r.cycle.Registry, r.cycle.Profile, r.wakes = f, f.profiled, f.aws
+	r.cycle.Exchange = f
+	if !f.bare {
+		r.cycle.Exchange = f.silent() // as wire does
+	}
 	r.sweeper = f.sweeper()
 	r.sweeper.grants, r.sweeper.refreshQueue = f, f.aws
 	return r
 }
 
+// silent is what a process knows of silent endpoints. The random part of its
+// pauses is each worker's own, and the same every time.
+func (f *fleet) silent() *silence {
+	s := newSilence(f, time.Now)
+	f.workers++ // under the lock of the environments
+	part := 0.5 + float64(f.workers*7%16)/32
+	s.share = func() float64 { return part }
+	return s
+}
+
 // Client implements the cycle's registry.
 func (f *fleet) Client(_ context.Context, id string) (connection.Client, error) {
-	return connection.Client{ID: id, Provider: id, ClientID: id}, nil
+	endpoint := profile.Endpoints{Token: "https://" + id + ".example/token"}
+	return connection.Client{ID: id, Provider: id, ClientID: id, Endpoints: endpoint}, nil
 }
 
 // Exchange brings a request to its client's own token endpoint.

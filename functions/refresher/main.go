@@ -65,7 +65,7 @@ func wire(getenv func(string) string) (*refresher, error) {
 	return &refresher{
 		cycle: refresh.New(refresh.Config{
 			Store: grants, Vault: pairs, Digests: pairs,
-			Exchange: oauth.NewClient(oauth.Config{}), Registry: dynamo.NewInventory(tables, c.GrantsTable),
+			Exchange: newSilence(oauth.NewClient(oauth.Config{}), time.Now), Registry: dynamo.NewInventory(tables, c.GrantsTable),
 			Secrets: secretsmanager.NewReader(secretsmanager.ReaderConfig{API: secrets, Prefix: c.SecretsPrefix}),
 			Buckets: bucket.NewCache(dynamo.NewBuckets(tables, c.GrantsTable), time.Now),
 			Profile: profile.ByName, Log: log, Now: time.Now, Nonce: func() grant.Nonce { return grant.Nonce(uuid.NewString()) },

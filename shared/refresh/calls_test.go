@@ -2,6 +2,7 @@ package refresh
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -124,14 +125,14 @@ func TestCalls_OfWakesForNothing(t *testing.T) {
 		time.Sleep(time.Until(s.now().WakeAt.Add(-grant.RefreshEarly - time.Millisecond)))
 		c.since()
 		for _, w := range []Wake{seen, {Grant: "g", Generation: 2, Client: "c"}} {
-			if _, err := s.Lease(s.Context(), w); err != ErrNotNow {
+			if _, err := s.Lease(s.Context(), w); !errors.Is(err, ErrNotNow) {
 				s.Errorf("a duplicate: %v", err)
 			}
 			if got := c.since(); got != "Lease" {
 				s.Errorf("a duplicate cost %s", got)
 			}
 		}
-		if _, err := s.Lease(s.Context(), Wake{Grant: "g"}); err != ErrNotNow || c.since() != "Read" {
+		if _, err := s.Lease(s.Context(), Wake{Grant: "g"}); !errors.Is(err, ErrNotNow) || c.since() != "Read" {
 			s.Errorf("a wake without a generation is answered by a read: %v", err)
 		}
 	})
@@ -188,7 +189,7 @@ func TestLease_RefusedForWhatTheReadSaw(t *testing.T) {
 				change(s)
 				before := s.now()
 				c := s.counted()
-				if _, err := s.Lease(s.Context(), Wake{Grant: "g", Generation: 1, Client: "c"}); err != ErrNotNow {
+				if _, err := s.Lease(s.Context(), Wake{Grant: "g", Generation: 1, Client: "c"}); !errors.Is(err, ErrNotNow) {
 					s.Errorf("lease: %v, want ErrNotNow", err)
 				}
 				granttest.Same(s.T, s.now(), before)
@@ -209,7 +210,7 @@ func TestLease_CrowdedSnapshot(t *testing.T) {
 			}
 		}
 		before := s.now()
-		if _, err := s.Lease(s.Context(), Wake{Grant: "g", Generation: 1, Client: "c"}); err != ErrNotNow {
+		if _, err := s.Lease(s.Context(), Wake{Grant: "g", Generation: 1, Client: "c"}); !errors.Is(err, ErrNotNow) {
 			s.Errorf("lease: %v, want ErrNotNow", err)
 		}
 		granttest.Same(s.T, s.now(), before)
@@ -227,7 +228,7 @@ func TestLease_SettlesLeftover(t *testing.T) {
 		}
 		time.Sleep(31 * time.Second)
 		c := s.counted()
-		if _, err := s.Lease(s.Context(), Wake{Grant: "g", Generation: 2, Client: "c"}); err != ErrNotNow {
+		if _, err := s.Lease(s.Context(), Wake{Grant: "g", Generation: 2, Client: "c"}); !errors.Is(err, ErrNotNow) {
 			s.Errorf("lease: %v, want ErrNotNow", err)
 		}
 		if got := strings.Fields(c.since()); s.now().Inline != nil || !slices.Equal(got, []string{"Client", "Lease", "home.Settle", "Settle"}) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"bellhop/shared/event"
 	"bellhop/shared/grant"
@@ -39,7 +40,7 @@ func (c *Cycle) wanted(ctx context.Context, g grant.Grant, w Wake, step string) 
 	switch {
 	case !g.Due(now):
 		c.settleLeftover(ctx, g)
-		return ErrNotNow
+		return early(g, now)
 	case g.Enabled && g.Leased(now):
 		c.lost(ctx, g, w, step)
 		return ErrNotNow
@@ -50,6 +51,31 @@ func (c *Cycle) wanted(ctx context.Context, g grant.Grant, w Wake, step string) 
 		return ErrNotNow
 	}
 	return nil
+}
+
+// soon is how much too early a wake may be to be worth sending on. A grant that
+// was refreshed late is due that much later the next time, and the wakes that
+// the sweep has sent ahead come before their second: a few seconds are nothing
+// (see [grant.Grant.Due]), more would leave it to the next sweep, which is too
+// late for a token of a minute.
+const soon = 20 * time.Second
+
+// EarlyError says that a wake came shortly before its grant is due. It is an
+// [ErrNotNow] that knows when.
+type EarlyError struct{ Due time.Time }
+
+// Error implements error.
+func (e *EarlyError) Error() string { return "wake came before the grant is due" }
+
+// Is makes it an [ErrNotNow].
+func (e *EarlyError) Is(target error) bool { return target == ErrNotNow }
+
+// early words that a grant is not due.
+func early(g grant.Grant, now time.Time) error {
+	if g.WakeAt.IsZero() || g.WakeAt.After(now.Add(soon)) || !g.Leasable(now) {
+		return ErrNotNow
+	}
+	return &EarlyError{Due: g.WakeAt}
 }
 
 // lost notes that another worker has the lease, seen at the read or at the
