@@ -65,8 +65,8 @@ func TestRefresh_ClientSecretRotates(t *testing.T) {
 		w.untilDue()
 		_ = w.wakes()
 		w.is(2, grant.OK)
-		if w.provider.Requests() != 2 || w.secrets.forgotten != 1 {
-			t.Errorf("%d requests, %d times forgotten", w.provider.Requests(), w.secrets.forgotten)
+		if w.provider.Requests() != 2 || w.secrets.forgotten.Load() != 1 {
+			t.Errorf("%d requests, %d times forgotten", w.provider.Requests(), w.secrets.forgotten.Load())
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -181,14 +182,14 @@ func (clients) Client(context.Context, string) (connection.Client, error) {
 // clientSecrets are the client's.
 type clientSecrets struct {
 	current, next string
-	forgotten     int
+	forgotten     atomic.Int64
 	err           error
 }
 
 func (s *clientSecrets) ClientSecrets(context.Context, string) (connection.Secrets, error) {
 	return connection.Secrets{Current: secret.New(s.current), Next: secret.New(s.next), Version: "v-" + s.current + s.next}, s.err
 }
-func (s *clientSecrets) Forget(string) { s.forgotten++ }
+func (s *clientSecrets) Forget(string) { s.forgotten.Add(1) }
 
 // outgoing is a queue that remembers.
 type outgoing struct {

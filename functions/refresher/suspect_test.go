@@ -186,7 +186,7 @@ func TestTrouble_FiftyGrants(t *testing.T) {
 		if c.need() != 0 || c.held(bucket.WhyClient) < 45 {
 			t.Errorf("%d need a person, %d are held", c.need(), c.held(bucket.WhyClient))
 		}
-		if c.logged("exchange_held", `"cause":"bad_client"`) == 0 || c.secrets.forgotten == 0 {
+		if c.logged("exchange_held", `"cause":"bad_client"`) == 0 || c.secrets.forgotten.Load() == 0 {
 			t.Error("nobody said why nothing happens, or the secret is still believed")
 		}
 		c.secrets.next = "s2" // a rotation: the other one is tried, too
