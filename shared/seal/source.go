@@ -14,8 +14,9 @@ const (
 	// keepFor is how long a fetched key set is used without asking again.
 	keepFor = 5 * time.Minute
 	// refetchAfter bounds how often unknown key ids may make us ask: a table
-	// full of garbage must not become a flood of requests.
-	refetchAfter = 10 * time.Second
+	// full of garbage must not become a flood of requests, and a key that was
+	// made this moment, and is not seen yet, must not be unknown for long.
+	refetchAfter = 2 * time.Second
 	// askFor is how long an answer is waited for when a key set is here that
 	// will do: a service that hangs must not hold up an exchange for a newer
 	// one. After that it is left alone for restFor.
@@ -36,6 +37,7 @@ type Source struct {
 	mu      sync.Mutex
 	set     *KeySet   // guarded by mu; nil before the first fetch
 	fetched time.Time // guarded by mu
+	sought  time.Time // guarded by mu; when an unknown key last made us ask
 	failed  time.Time // guarded by mu; when asking for a newer set last brought nothing
 }
 
@@ -89,7 +91,7 @@ func (s *Source) Having(ctx context.Context, id string) (*KeySet, error) {
 	if err != nil || set.Knows(id) {
 		return set, err
 	}
-	if _, age := s.held(); age >= refetchAfter {
+	if s.seek() {
 		if set, err = s.fetch(ctx); err != nil {
 			return nil, err
 		}
@@ -98,6 +100,18 @@ func (s *Source) Having(ctx context.Context, id string) (*KeySet, error) {
 		return nil, fmt.Errorf("%w: %q", ErrUnknownKey, id)
 	}
 	return set, nil
+}
+
+// seek reports whether an unknown key may make us ask now. That the set was
+// fetched a moment ago is no reason not to: the key may be younger still.
+func (s *Source) seek() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now().Sub(s.sought) < refetchAfter {
+		return false
+	}
+	s.sought = s.now()
+	return true
 }
 
 // Held returns the key set that is here, however old, without asking anybody.

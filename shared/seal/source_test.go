@@ -144,22 +144,32 @@ func TestSource_UnknownKeyFetchesAgain(t *testing.T) {
 }
 
 // Garbage in the table is not a flood of requests.
-func TestSource_UnknownKeyAsksNotMoreThanEveryTenSeconds(t *testing.T) {
+func TestSource_UnknownKeyAsksNotWithoutEnd(t *testing.T) {
 	src, shelf, clock := newSource()
 	for range 100 {
 		if _, err := src.Having(t.Context(), "k9"); !errors.Is(err, ErrUnknownKey) {
 			t.Fatalf("got %v", err)
 		}
 	}
-	if shelf.fetches != 1 {
-		t.Errorf("%d fetches at once, want 1", shelf.fetches)
+	if shelf.fetches != 2 {
+		t.Errorf("%d fetches at once, want 2: the first, and one for the unknown key", shelf.fetches)
 	}
 	clock.now = clock.now.Add(refetchAfter)
 	for range 100 {
 		_, _ = src.Having(t.Context(), "k9")
 	}
-	if shelf.fetches != 2 {
-		t.Errorf("%d fetches after ten seconds, want 2", shelf.fetches)
+	if shelf.fetches != 3 {
+		t.Errorf("%d fetches after the pause, want 3", shelf.fetches)
+	}
+}
+
+// The key was made right after the set was fetched: it is asked for at once.
+func TestSource_AKeyOfThisMoment(t *testing.T) {
+	src, shelf, _ := newSource()
+	_, _ = src.Keys(t.Context())
+	shelf.text = keySet("k2", "k1", key1, "k2", key2)
+	if k, err := src.Having(t.Context(), "k2"); err != nil || k.Current() != "k2" {
+		t.Errorf("got %v", err)
 	}
 }
 
