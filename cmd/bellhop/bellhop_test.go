@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"bellhop/shared/alerttest"
+	"bellhop/shared/bucket"
 	"bellhop/shared/buckettest"
 	"bellhop/shared/connection"
 	"bellhop/shared/consenttest"
@@ -140,7 +141,7 @@ func newOffice(t *testing.T) *office {
 	o.desk.homes = pairs
 	nonces := 0
 	o.desk.cycle = refresh.Config{
-		Store: o.store, Vault: pairs, Revoker: o,
+		Store: o.store, Vault: pairs, Digests: pairs, Revoker: o, Buckets: bucket.NewCache(o.desk.buckets, func() time.Time { return o.desk.now() }),
 		Exchange: o.provider, Registry: o.desk.inventory, Secrets: noForgetting{o}, Profile: revocable, Now: func() time.Time { return o.desk.now() },
 		Nonce: func() grant.Nonce { nonces++; return grant.Nonce(fmt.Sprintf("n%d", nonces)) },
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"bellhop/shared/bucket"
 	"bellhop/shared/grant"
 	"bellhop/shared/granttest"
 	"bellhop/shared/oauth"
@@ -230,6 +231,26 @@ func TestRotate_MintsOnce(t *testing.T) {
 	if _, _, code := o.run("bad", "clients", "rotate", "gen"); code != exitRefused || o.provider.Requests() != 2 {
 		t.Errorf("exit %d after %d requests", code, o.provider.Requests())
 	}
+	o.stored("gen", "fresh", "")
+}
+
+// The registration is refused as it stands, which is why somebody rotates: a
+// token of our own is asked for all the same, and counted; while the provider
+// wants to be left alone, nothing is.
+func TestRotate_InTrouble(t *testing.T) {
+	o := newOffice(t)
+	o.addClients()
+	o.accepts("fresh")
+	o.tells("gen", func(b bucket.Bucket) bucket.Bucket { return b.Hold(bucket.WhyThrottled, noon.Add(time.Minute), noon) })
+	if _, _, code := o.run("fresh", "clients", "rotate", "gen"); code != exitFailed || o.provider.Requests() != 0 {
+		t.Errorf("held: exit %d after %d requests", code, o.provider.Requests())
+	}
+	o.stored("gen", "s3cret-generic", "fresh")
+	o.passes(time.Hour)
+	o.tells("gen", func(b bucket.Bucket) bucket.Bucket {
+		return b.ClientRefused(bucket.ClientRefusal{Code: "invalid_client", Status: 401, SecretVersion: "v1"}, o.desk.now())
+	})
+	o.must("fresh", "clients", "rotate", "gen")
 	o.stored("gen", "fresh", "")
 }
 

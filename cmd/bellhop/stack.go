@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/google/uuid"
 
+	"bellhop/shared/bucket"
 	"bellhop/shared/dynamo"
 	"bellhop/shared/grant"
 	"bellhop/shared/oauth"
@@ -89,9 +90,12 @@ func furnish(cfg aws.Config, out map[string]string) (*desk, error) {
 		defaults: defaults{RedirectURI: need("RedirectUri"), PublicURL: need("PublicUrl"), TokenHome: need("TokenHome")},
 		now:      time.Now,
 	}
+	provider := oauth.NewClient(oauth.Config{})
 	d.cycle = refresh.Config{
-		Store: d.grants, Vault: pairs, Exchange: oauth.NewClient(oauth.Config{}), Revoker: oauth.NewClient(oauth.Config{}), Registry: d.inventory,
-		Secrets: secretsmanager.NewReader(secretsmanager.ReaderConfig{API: secrets, Prefix: prefix}), Profile: profile.ByName, Now: time.Now, Nonce: func() grant.Nonce { return grant.Nonce(uuid.NewString()) },
+		Store: d.grants, Vault: pairs, Digests: pairs, Exchange: provider, Revoker: provider, Registry: d.inventory,
+		Secrets: secretsmanager.NewReader(secretsmanager.ReaderConfig{API: secrets, Prefix: prefix}),
+		Buckets: bucket.NewCache(d.buckets, time.Now), Profile: profile.ByName, Now: time.Now,
+		Nonce: func() grant.Nonce { return grant.Nonce(uuid.NewString()) },
 	}
 	return d, errors.Join(missing...)
 }

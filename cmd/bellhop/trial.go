@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"bellhop/shared/bucket"
 	"bellhop/shared/connection"
 	"bellhop/shared/grant"
 	"bellhop/shared/oauth"
@@ -94,8 +95,19 @@ func (t trial) try(ctx context.Context, stored connection.Secrets) (oauth.Outcom
 	return t.refresh(ctx, stored)
 }
 
-// mint asks for a token of our own. Nothing is spent by it and nobody uses it.
+// mint asks for a token of our own. Nothing is spent by it and nobody uses it,
+// but the provider counts it, so it is counted: as a person's, who does not wait
+// for a registration to be mended that he has come to mend.
 func (t trial) mint(ctx context.Context, stored connection.Secrets) oauth.Outcome {
+	ask := bucket.Ask{Nonce: string(t.desk.cycle.Nonce()), Code: true, Until: t.desk.now().Add(mintFor), SecretVersion: stored.Version}
+	var free bucket.Answer
+	_, err := bucket.Change(ctx, t.desk.buckets, bucket.OfClient(t.client.ID), func(b bucket.Bucket) bucket.Bucket {
+		b, free = b.Take(bucket.RulesOf(t.profile.Token), ask, t.desk.now())
+		return b
+	})
+	if err != nil || !free.Goes() {
+		return oauth.Outcome{Class: oauth.NotSent, Cause: free.Why, RetryAt: free.At}
+	}
 	ctx, cancel := context.WithTimeout(ctx, mintFor)
 	defer cancel()
 	return t.desk.cycle.Exchange.Exchange(ctx, t.profile.Token, oauth.Request{
@@ -140,7 +152,10 @@ func once(ctx context.Context, cycle *refresh.Cycle, w refresh.Wake) error {
 	}
 	answer := run.Exchange(ctx)
 	if answer.Class != oauth.Issued {
-		_, err := run.Conclude(ctx, answer)
+		again, err := run.Conclude(ctx, answer)
+		if answer.Class == oauth.NotSent {
+			err = errors.Join(fmt.Errorf("nothing was sent (%s): the grant is looked at again at %s", answer.Cause, again.UTC().Format(time.TimeOnly)), err)
+		}
 		return err
 	}
 	if err := run.Commit(ctx, answer.Pair); err != nil {
