@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"bellhop/shared/bucket"
+	"bellhop/shared/buckettest"
 	"bellhop/shared/connection"
 	"bellhop/shared/grant"
 	"bellhop/shared/granttest"
@@ -25,6 +27,7 @@ type fleet struct {
 	clients map[string]*endpoint
 	grants  []grant.ID
 	shards  map[string][]grant.ID
+	buckets *buckettest.Memory
 	bare    bool // without what a process knows of silent endpoints
 	workers int
 
@@ -35,7 +38,7 @@ type fleet struct {
 // newFleet is called inside a synctest bubble.
 func newFleet(t *testing.T, limits limits) *fleet {
 	f := &fleet{
-		world: newWorld(t, detect), clients: map[string]*endpoint{}, shards: map[string][]grant.ID{}, late: map[string][]time.Duration{},
+		world: newWorld(t, detect), buckets: &buckettest.Memory{}, clients: map[string]*endpoint{}, shards: map[string][]grant.ID{}, late: map[string][]time.Duration{},
 	}
 	f.aws = &amazon{limits: limits, fail: t.Errorf, worker: f.worker}
 	invariants := f.store.Written
@@ -54,6 +57,7 @@ func newFleet(t *testing.T, limits limits) *fleet {
 func (f *fleet) worker() *refresher {
 	r := f.world.worker()
 	r.cycle.Registry, r.cycle.Profile, r.wakes = f, f.profiled, f.aws
+	r.cycle.Buckets = bucket.NewCache(f.buckets, time.Now)
 	r.cycle.Exchange = f
 	if !f.bare {
 		r.cycle.Exchange = f.silent() // as wire does

@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"bellhop/shared/bucket"
 	"bellhop/shared/grant"
 	"bellhop/shared/granttest"
 	"bellhop/shared/oauth"
@@ -140,6 +141,45 @@ func TestWeek_DeadGrantsAreLetAlone(t *testing.T) {
 		f.strays(time.Hour)
 		for _, s := range all {
 			s.worksAgain(f)
+		}
+		f.aws.close()
+	})
+}
+
+// A client that the provider refuses is no grant's fault: all day long one
+// exchange of all its grants tries, now and then, none is condemned, no credential
+// is looked at, and once a person has changed the secret all of them go on.
+func TestDay_ARefusedClientTriesForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, asDeployed(t, "none"))
+		e := f.client("refused", detect, time.Hour)
+		for _, id := range []grant.ID{"one", "two", "three"} {
+			f.connects(e, id, e.Seed(), nil)
+		}
+		e.refuses(oauth.BadClient)
+		f.strays(24 * time.Hour)
+		most := int(24 * time.Hour / (3 * time.Minute))
+		if n := e.requests(); n < most/4 || n > most+most/10 {
+			t.Errorf("its token endpoint was asked %d times in a day, want one in about three minutes", n)
+		}
+		b, err := f.buckets.Read(t.Context(), bucket.OfClient("refused"))
+		if err != nil || !b.Troubled() || b.Trouble.Episode != 1 {
+			t.Errorf("%+v, %v: want one episode of the client", b.Trouble, err)
+		}
+		for _, id := range f.grants {
+			if g := f.read(id); g.Health != grant.OK || g.Episode != 0 || g.Generation != 1 {
+				t.Errorf("%s is %s, %s in episode %d", id, g.Health, g.Reason, g.Episode)
+			}
+		}
+		if e.MostPresented() != 0 {
+			t.Error("a credential was looked at")
+		}
+		e.Refuse = nil
+		f.lives(10 * time.Minute)
+		for _, id := range f.grants {
+			if g := f.read(id); g.Generation != 2 || !g.Lasts(time.Now()) {
+				t.Errorf("%s is at generation %d after the client was mended", id, g.Generation)
+			}
 		}
 		f.aws.close()
 	})
