@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"bellhop/shared/bucket"
 	"bellhop/shared/cloud"
 	"bellhop/shared/dynamo"
 	"bellhop/shared/grant"
@@ -47,12 +48,12 @@ func newCrowd(t task) (*crowd, error) {
 		return nil, err
 	}
 	keys := seal.NewSource(secretsmanager.KeySet{API: secrets, ID: t.KeysSecret}, time.Now)
-	store := dynamo.NewGrants(tables, t.GrantsTable)
+	store, shared := dynamo.NewGrants(tables, t.GrantsTable), bucket.NewCache(dynamo.NewBuckets(tables, t.GrantsTable), time.Now)
 	return &crowd{id: grant.ID(t.Grant), store: store, cycle: refresh.New(refresh.Config{
 		Store: store, Vault: vault.New(keys, map[string]grant.Home{grant.HomeSecrets: home}),
 		Exchange: oauth.NewClient(oauth.Config{}), Registry: dynamo.NewInventory(tables, t.GrantsTable),
 		Secrets: secretsmanager.NewReader(secretsmanager.ReaderConfig{API: secrets, Prefix: t.SecretsPrefix}),
-		Profile: profile.ByName, Now: time.Now, Nonce: func() grant.Nonce { return grant.Nonce(uuid.NewString()) },
+		Buckets: shared, Profile: profile.ByName, Now: time.Now, Nonce: func() grant.Nonce { return grant.Nonce(uuid.NewString()) },
 	})}, nil
 }
 
@@ -125,6 +126,7 @@ func (c *crowd) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer run.Leave(ctx)
 	switch plan := run.Recover(ctx); plan.Step {
 	case grant.Roll:
 		_, err = run.Roll(ctx, plan)
