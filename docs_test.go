@@ -21,7 +21,8 @@ func TestRefreshCyclePage_NamesWhatExists(t *testing.T) {
 			t.Errorf("step %s is in the page and no method of package refresh", step[1])
 		}
 	}
-	tests := sourceOf(t, "functions/refresher") + steps + sourceOf(t, "shared/consent")
+	tests := sourceOf(t, "functions/refresher") + steps + sourceOf(t, "shared/consent") +
+		sourceOf(t, "shared/grant") + sourceOf(t, "shared/secretsmanager")
 	named := regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(string(page), -1)
 	if len(named) < 10 {
 		t.Fatalf("the page names only %d tests", len(named))

@@ -1,12 +1,8 @@
 package main
 
 import (
-	"context"
-	"encoding/binary"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"bellhop/shared/grant"
@@ -72,6 +68,9 @@ func (b *books) written(method string, before, after grant.Grant) {
 	for _, broken := range granttest.Check(method, before, after) {
 		b.breaks("%s: %s", method, broken)
 	}
+	if method == "Revoke" && b.anyLive(b.tokens(before)) {
+		b.breaks("recorded as revoked: %v", slices.DeleteFunc(b.tokens(before), func(t string) bool { return !b.house.live(t) }))
+	}
 	if method != "Consent" && b.anyLive(b.tokens(before)) && !b.anyLive(b.tokens(after)) {
 		b.breaks("%s dropped the live pair", method)
 	}
@@ -110,8 +109,8 @@ func (b *books) verdict(method string, before, after grant.Grant) {
 
 // home: a ref points to its generation's pair, and never to nothing.
 func (b *books) home(method string, before, after grant.Grant) {
-	if method != "Settle" {
-		return
+	if method != "Settle" || after.Inline != nil {
+		return // a pair that stays inline is at home: only the placement changed
 	}
 	if b.shelf.at(after.Ref).token == "" {
 		b.breaks("ref %s points to nothing", after.Ref)
@@ -203,144 +202,3 @@ func (b *books) left(a *actor) {
 		b.breaks("%s drops %s, which was in its hand", a.name, a.hand)
 	}
 }
-
-// finish lets one fair worker go on alone. It ends healthy when a good pair is
-// anywhere in our tables.
-func (s *stage) finish() {
-	s.alone = true
-	g := s.grant()
-	if !g.Enabled {
-		_ = s.table.SetEnabled(context.Background(), hotel, true, time.Now())
-		g = s.grant()
-	}
-	saved := s.hoped(g)
-	want, turns := g.Generation+3, 0
-	for ; turns < 30; turns++ {
-		if g = s.grant(); g.Generation >= want && len(g.Asides) == 0 || g.WakeAt.IsZero() ||
-			g.Health == grant.ReauthorizationRequired && len(g.Asides) == 0 {
-			break
-		}
-		s.sleepUntilDue()
-		s.nonces++
-		a := &actor{stage: s, name: "fair", life: time.Hour, began: time.Now()}
-		a.vault = s.shelf.vault(a)
-		s.actors = append(s.actors, a)
-		ctx, cancel := context.WithTimeout(context.Background(), grant.FunctionTimeout)
-		s.refreshes(ctx, a)
-		cancel()
-		a.ended = true
-		s.tell("fair worker: generation %d, %s, holding %v", s.grant().Generation, s.grant().Health, s.books.tokens(s.grant()))
-	}
-	switch {
-	case turns == 30:
-		s.books.breaks("it does not come to an end")
-	case saved && g.Health != grant.OK && !s.books.unavoidable:
-		s.books.breaks("the owner is asked although a good pair was in the tables")
-	case g.Health == grant.OK && g.Lease != nil:
-		s.books.breaks("a lease stays")
-	}
-}
-
-// hoped reports whether the tables hold a pair that must save the grant.
-func (s *stage) hoped(g grant.Grant) bool {
-	tokens := s.books.tokens(g)
-	if g.Health == grant.ReauthorizationRequired {
-		tokens = asides(g) // the committed pair was judged: only a person brings it back
-	}
-	now := time.Now()
-	for _, t := range tokens {
-		if s.house.live(t) || g.Leasable(now) && g.Due(now) && reckoned(g, now) && s.house.good(t, 3*time.Second) {
-			return true
-		}
-	}
-	return false
-}
-
-// reckoned reports whether the grace is not over by our own reckoning, which
-// begins with the first attempt: a request may have travelled for long before
-// the provider's began, and nobody here knows.
-func reckoned(g grant.Grant, now time.Time) bool {
-	for _, a := range g.Attempts {
-		if a.Generation == g.Generation && now.After(a.At.Add(graceFor)) {
-			return false
-		}
-	}
-	return true
-}
-
-// sleepUntilDue lets time pass until a refresher would be let in.
-func (s *stage) sleepUntilDue() bool {
-	g := s.grant()
-	if !g.Enabled || g.WakeAt.IsZero() {
-		return false
-	}
-	at := g.WakeAt
-	if g.WakeAt.Equal(g.RefreshAt) {
-		at = g.WakeAt.Add(-5 * time.Second)
-	}
-	if g.Lease != nil {
-		if over := g.Lease.Deadline.Add(grant.Skew + time.Millisecond); over.After(at) {
-			at = over
-		}
-	}
-	s.passes(max(time.Until(at), 0))
-	return true
-}
-
-// canon is an item in bytes, the same for the same item. Times are relative: no
-// decision reads the calendar.
-func canon(b []byte, g grant.Grant) []byte {
-	num := func(n int64) { b = binary.AppendVarint(b, n) }
-	at := func(t time.Time) { num(t.UnixMilli()) }
-	num(g.Generation)
-	num(g.Epoch)
-	num(g.Refused)
-	num(int64(g.Failures))
-	b = append(b, g.Health...)
-	b = append(b, g.Ref...)
-	num(g.Placement.Epoch)
-	num(int64(g.Placement.Writes))
-	for _, name := range g.Placement.Retired {
-		b = append(b, name...)
-	}
-	if g.Enabled {
-		b = append(b, '+')
-	}
-	if g.Inline != nil {
-		b = append(b, g.Inline.Data...)
-	}
-	at(g.WakeAt)
-	at(g.RefreshAt)
-	at(g.Expires)
-	if g.Lease != nil {
-		b = append(b, name(g.Lease.Owner)...)
-		at(g.Lease.Deadline)
-	}
-	for _, n := range slices.SortedFunc(maps.Keys(g.Attempts), byName) {
-		a := g.Attempts[n]
-		b = append(append(b, '!'), name(n)...)
-		num(a.Generation)
-		at(a.At)
-	}
-	for _, n := range slices.SortedFunc(maps.Keys(g.Asides), byName) {
-		a := g.Asides[n]
-		b = append(append(b, '?'), name(n)...)
-		b = append(b, a.Sealed.Data...)
-		num(a.Base)
-		at(a.At)
-		if a.Former {
-			b = append(b, 'f')
-		}
-	}
-	return b
-}
-
-// name is a nonce; those of a callback are random, and there is one.
-func name(n grant.Nonce) string {
-	if len(n) > 16 {
-		return "code"
-	}
-	return string(n)
-}
-
-func byName(a, b grant.Nonce) int { return strings.Compare(name(a), name(b)) }

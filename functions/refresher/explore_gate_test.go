@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 
 	"bellhop/shared/grant"
@@ -34,7 +33,7 @@ func (g gate) write(method string, land func() error) error {
 	}
 	switch o {
 	case crashSent:
-		runtime.Goexit()
+		g.dies()
 	case loseAll:
 		g.silent = method
 		fallthrough
@@ -153,7 +152,7 @@ func (g gate) Exchange(_ context.Context, _ profile.Token, r oauth.Request) oaut
 	if o != proceed {
 		g.flies("POST of "+p.name, func() { g.house.present(p) })
 		if o == crashSent {
-			runtime.Goexit()
+			g.dies()
 		}
 		g.knows("POST", []byte("nothing"))
 		return oauth.Outcome{Class: oauth.Unknown, Cause: "timeout"}

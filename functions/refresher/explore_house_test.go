@@ -21,6 +21,8 @@ type regime struct {
 	// revokes says that a used token that comes too late ends its whole family,
 	// superseding that one does which another answer to the same token ended.
 	revokes, superseding bool
+	// telling marks those that go test stops at, one of each kind.
+	telling bool
 }
 
 type siblings string
@@ -38,9 +40,9 @@ const graceFor = 20 * time.Second
 // regimes are all providers that docs/protocols.md tells apart.
 func regimes() []regime {
 	all := []regime{
-		{name: "none", rotation: none},
+		{name: "none", rotation: none, telling: true},
 		{name: "strict", rotation: detect},
-		{name: "detect", rotation: detect, revokes: true},
+		{name: "detect", rotation: detect, revokes: true, telling: true},
 	}
 	for _, lives := range []siblings{newestLives, allLive, firstLives} {
 		for _, revokes := range []bool{false, true} {
@@ -49,9 +51,10 @@ func regimes() []regime {
 			if revokes {
 				r.name += "-revokes"
 			}
+			r.telling = revokes == (lives != newestLives)
 			all = append(all, r)
 			if revokes && lives != allLive {
-				r.name, r.superseding = r.name+"-siblings", true
+				r.name, r.superseding, r.telling = r.name+"-siblings", true, lives == newestLives
 				all = append(all, r)
 			}
 		}

@@ -47,6 +47,7 @@ func TestExplore_CatchesEveryMutation(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles and explores mutated copies")
 	}
+	t.Parallel()
 	overlay := mutate(t)
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlay, "-vet=off", "-count=1", "-v",
 		"-run", "^TestExplore_CatchesEveryMutation$", ".")

@@ -31,9 +31,8 @@ const (
 	inItem     = "shared/granttest/item.go"
 )
 
-// mutations are those of docs/protocols.md, in its order, and of its traces, but for
-// two that need a longer story than is walked through here: riskyBeforeAsides and
-// orderFormerFirst.
+// mutations are those of docs/protocols.md, of its table, its traces and its
+// prose, in no other order than it has them.
 var mutations = []mutation{
 	{name: "slot", regime: "detect", disturbances: 1, patches: []patch{
 		{inTable, "g.Attempts[w.Me] = grant.Attempt{", "if MUTANT {\nclear(g.Attempts)\n}\ng.Attempts[w.Me] = grant.Attempt{"}}},
@@ -58,12 +57,10 @@ var mutations = []mutation{
 		{inTable, "delete(g.Asides, w.Aside)\n", "delete(g.Asides, w.Aside)\nif MUTANT {\nclear(g.Asides)\n}\n"}}},
 	{name: "dropFormer", regime: "grace-newest", disturbances: 2, with: staging{only: []order{loseAll, crashSent}}, patches: []patch{
 		{inRoll, "if plan.KeepFormer {", "if plan.KeepFormer && !MUTANT {"}}},
-	{name: "orderFormerFirst", regime: "grace-newest-revokes", disturbances: 3, with: staging{runs: 3, only: []order{stall, loseAll}, at: []string{"Commit"}}, patches: []patch{
+	{name: "orderFormerFirst", regime: "grace-first-revokes", disturbances: 3, with: staging{only: []order{loseAll, crashSent}, at: []string{"Commit", "KeepAside"}}, patches: []patch{
 		{inAside, "return b.Former\n", "return b.Former != MUTANT\n"}}},
 	{name: "youngerWaits", regime: "grace-newest-revokes-siblings", disturbances: 1, patches: []patch{
 		{inRecover, "ok && rotation.Policy == \"grace\" {", "ok && rotation.Policy == \"grace\" && !MUTANT {"}}},
-	{name: "byArrival", regime: "grace-newest-revokes-siblings", disturbances: 3, with: staging{runs: 3, only: []order{stall, loseAll}, at: []string{"Commit"}}, patches: []patch{
-		{inAside, "case !a.Issued.Equal(b.Issued):", "case !a.Issued.Equal(b.Issued) && !MUTANT:"}}},
 	{name: "commitRemovesAllAsides", regime: "grace-newest", disturbances: 2, with: staging{only: []order{loseAll, crashSent}}, patches: []patch{
 		{inTable, "delete(g.Asides, n)\n\t\t}\n", "delete(g.Asides, n)\n\t\t}\nif MUTANT {\nclear(g.Asides)\n}\n"}}},
 	{name: "removeKnownAtCommitTime", regime: "grace-first", disturbances: 2, with: staging{only: []order{loseAll, crashSent}}, patches: []patch{
@@ -77,17 +74,17 @@ var mutations = []mutation{
 	{name: "leaseNeverInReauth", regime: "strict", disturbances: 2, with: staging{runs: 3, only: []order{loseAll, crashSent}, at: []string{"Commit", "KeepAside"}}, patches: []patch{
 		{inTable, "g.Health == grant.ReauthorizationRequired && len(g.Asides) == 0)", "g.Health == grant.ReauthorizationRequired && (len(g.Asides) == 0 || MUTANT))"},
 		{inDue, "(g.Health != ReauthorizationRequired || len(g.Asides) > 0)", "(g.Health != ReauthorizationRequired || len(g.Asides) > 0 && !MUTANT)"}}},
-	{name: "asideNoAttemptCond", regime: "detect", disturbances: 2, with: staging{only: []order{loseOnce, crash}, at: []string{"Commit"}}, patches: []patch{
+	{name: "asideNoAttemptCond", regime: "detect", disturbances: 2, with: staging{runs: 3, only: []order{loseOnce, crash}, at: []string{"POST", "Commit"}}, patches: []patch{
 		{inTable, "if !attempted(*g, w.Me) {\n\t\t\treturn false\n\t\t}\n\t\tg.Asides", "if !attempted(*g, w.Me) && !MUTANT {\n\t\t\treturn false\n\t\t}\n\t\tg.Asides"}}},
-	{name: "selfByCommittedBy", regime: "detect", disturbances: 2, with: staging{only: []order{loseOnce, crash}, at: []string{"Commit"}}, patches: []patch{
+	{name: "selfByCommittedBy", regime: "detect", disturbances: 2, with: staging{runs: 3, only: []order{loseOnce, crash}, at: []string{"POST", "Commit"}}, patches: []patch{
 		{inCommit, "return fmt.Errorf(\"committing grant", "if current, refused := conflict(err); MUTANT && refused && current.CommittedBy == r.me {\nreturn nil\n}\nreturn fmt.Errorf(\"committing grant"},
 		{inTable, "if !attempted(*g, w.Me) && ", "if !attempted(*g, w.Me) && !MUTANT && "}}},
 	{name: "riskyBeforeAsides", regime: "grace-newest-revokes", disturbances: 2, with: staging{runs: 3, only: []order{stall, crash}, at: []string{"POST", "Commit"}}, patches: []patch{
 		{inRecover, "{ // row 2", "&& !MUTANT { // row 2"}}},
 	{name: "abandonAfterUnknown", regime: "grace-newest", disturbances: 2, patches: []patch{
-		{inExchange, "out := r.post(ctx, ours, ours.Current)\n", "out := r.post(ctx, ours, ours.Current)\nif VARIED && out.Class == oauth.Unknown {\nout = r.post(ctx, ours, ours.Current)\n}\n"},
+		{inExchange, "out := r.post(ctx, string(r.me), ours.Current)\n", "out := r.post(ctx, string(r.me), ours.Current)\nif VARIED && out.Class == oauth.Unknown {\nout = r.post(ctx, string(r.me), ours.Current)\n}\n"},
 		{inExchange, "if r.unknown {", "if r.unknown && !MUTANT {"}}},
-	{name: "commitNoTicket", regime: "detect", disturbances: 2, with: staging{only: []order{loseAll, crash}, at: []string{"Commit"}}, patches: []patch{
+	{name: "commitNoTicket", regime: "detect", disturbances: 2, with: staging{only: []order{loseOnce, loseAll, crash}, at: []string{"POST", "Commit"}}, patches: []patch{
 		{inTable, "if g.Generation != w.Generation || !attempted(*g, w.Me) {\n\t\t\treturn false\n\t\t}\n\t\tinline(g, w.Sealed", "if g.Generation != w.Generation || !attempted(*g, w.Me) && !MUTANT {\n\t\t\treturn false\n\t\t}\n\t\tinline(g, w.Sealed"}}},
 	{name: "graceFromLast", regime: "grace-newest-revokes", disturbances: 2, with: staging{runs: 3, only: []order{stall, crash}, at: []string{"Commit"}}, patches: []patch{
 		{inRecover, "at.Before(first) {", "at.Before(first) != MUTANT {"}}},
@@ -95,7 +92,7 @@ var mutations = []mutation{
 		{inExchange, "p, err := r.c.Vault.Open(ctx, r.snapshot)", "opened := r.snapshot\nif MUTANT {\nif read, err := r.c.Store.Read(ctx, opened.ID); err == nil {\nopened = read\n}\n}\np, err := r.c.Vault.Open(ctx, opened)"}}},
 	{name: "leaseStampedLate", regime: "detect", disturbances: 1, patches: []patch{
 		{inTable, "if held(*g, w.At, w.Skew) || g.Generation != w.Generation {\n\t\t\treturn false\n\t\t}\n\t\tif !w.AnyHealth", "if MUTANT {\nw.Deadline = w.Deadline.Add(time.Since(w.At))\nw.At = time.Now()\n}\nif held(*g, w.At, w.Skew) || g.Generation != w.Generation {\n\t\t\treturn false\n\t\t}\n\t\tif !w.AnyHealth"}}},
-	{name: "noRefusedMark", regime: "grace-newest", disturbances: 2, with: staging{only: []order{stall}, at: []string{"POST", "Commit"}}, patches: []patch{
+	{name: "noRefusedMark", regime: "grace-newest", disturbances: 3, with: staging{only: []order{stall}, at: []string{"POST", "Commit"}}, patches: []patch{
 		{inTable, "g.Refused = w.Generation\n", "if !MUTANT {\ng.Refused = w.Generation\n}\n"}}},
 	{name: "callbackNeedsLease", regime: "detect", disturbances: 0, with: staging{callback: true}, patches: []patch{
 		{inTable, "if g.Epoch != w.Epoch {", "if g.Epoch != w.Epoch || MUTANT && g.Lease != nil && g.Attempts[g.Lease.Owner].Kind != grant.KindCode {"}}},

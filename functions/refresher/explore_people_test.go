@@ -14,6 +14,36 @@ import (
 	"bellhop/shared/secret"
 )
 
+// guest is somebody who may come once, at any time.
+type guest struct {
+	name, does string
+	expected   func(*staging) *bool
+	comes      func(*stage)
+	late       bool // only when the grant is dead
+}
+
+var guests = []guest{
+	{name: "callback", does: "the owner's callback begins",
+		expected: func(c *staging) *bool { return &c.callback }, comes: func(s *stage) { s.consents(false) }},
+	{name: "stranger's callback", does: "a stranger's callback begins",
+		expected: func(c *staging) *bool { return &c.stranger }, comes: func(s *stage) { s.consents(true) }},
+	{name: "disable", does: "a person disables",
+		expected: func(c *staging) *bool { return &c.disable }, comes: (*stage).disables},
+	{name: "late verdict", does: "a pusher judges generation 1",
+		expected: func(c *staging) *bool { return &c.judge }, comes: (*stage).judges},
+	{name: "retry", does: "an operator has it tried once more", late: true,
+		expected: func(c *staging) *bool { return &c.retry }, comes: (*stage).retries},
+	{name: "another home", does: "an operator moves it to another home",
+		expected: func(c *staging) *bool { return &c.rehome }, comes: (*stage).moves},
+	{name: "revocation", does: "an operator's revocation begins",
+		expected: func(c *staging) *bool { return &c.revoke }, comes: (*stage).revocation},
+}
+
+// disables is a person's switch.
+func (s *stage) disables() {
+	s.must(s.table.SetEnabled(context.Background(), hotel, false, time.Time{}))
+}
+
 // judges is a pusher's verdict about the first generation, however late.
 func (s *stage) judges() {
 	before := s.grant()
@@ -26,10 +56,9 @@ func (s *stage) judges() {
 	}
 }
 
-// consents brings the owner's callback: package consent's own flow.
-func (s *stage) consents() {
-	stranger := s.stranger
-	s.callback, s.stranger = false, false
+// consents brings the owner's callback, or that of somebody else in the owner's
+// place: package consent's own flow.
+func (s *stage) consents(stranger bool) {
 	tickets, link := &consenttest.Memory{}, consent.Random()
 	ticket := consent.NewTicket(link, hotel, 0, time.Now(), consent.TicketLife)
 	s.must(tickets.PutTicket(context.Background(), ticket))

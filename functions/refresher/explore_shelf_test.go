@@ -38,7 +38,7 @@ const lagFor = time.Minute
 // vault is what an actor puts pairs away with: the real home, whose secrets are
 // full after two versions, so that a grant moves to a new epoch all the time.
 func (*shelf) vault(a *actor) *vault.Vault {
-	home, err := secretsmanager.NewHome(secretsmanager.HomeConfig{API: drawer{a}, Prefix: "test/", Versions: 2})
+	home, err := secretsmanager.NewHome(secretsmanager.HomeConfig{API: drawer{actor: a}, Prefix: "test/", Versions: 2})
 	a.must(err)
 	return vault.New(nil, map[string]grant.Home{grant.HomeSecrets: home})
 }
@@ -83,8 +83,12 @@ func (s *shelf) canon(b []byte) []byte {
 	return b
 }
 
-// drawer is the shelf as one actor reaches it. It is a [secretsmanager.API].
-type drawer struct{ *actor }
+// drawer is the shelf as one actor reaches it. It is a [secretsmanager.API], of
+// which a home needs no more.
+type drawer struct {
+	*actor
+	secretsmanager.API
+}
 
 var _ secretsmanager.API = drawer{}
 

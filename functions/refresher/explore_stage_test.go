@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"bellhop/shared/bucket"
 	"bellhop/shared/grant"
 	"bellhop/shared/granttest"
 	"bellhop/shared/profile"
@@ -36,6 +37,7 @@ type stage struct {
 	turn    chan *actor
 	flights []flight
 	nonces  int
+	entered int  // refreshers
 	alone   bool // the fair worker at the end is not scheduled
 	books   books
 	trace   []string
@@ -80,7 +82,9 @@ type actor struct {
 	orders chan order
 	began  time.Time
 	life   time.Duration // after which Lambda has surely ended it
+	wake   refresh.Wake
 	ended  bool
+	dead   bool // it ended in the middle of something
 	vault  *vault.Vault
 	silent string      // the write whose retries nobody hears
 	blind  string      // the version that it does not see yet
@@ -93,10 +97,20 @@ type actor struct {
 	cut    bool        // the table did not answer it
 }
 
+// sent is the wake that a refresher comes with. Every other one says what its
+// sender had seen of the grant, so that it is leased without a look at it.
+func (s *stage) sent() refresh.Wake {
+	w := refresh.Wake{Grant: hotel}
+	if s.entered%2 == 1 {
+		w.Generation, w.Client = s.grant().Generation, "main"
+	}
+	return w
+}
+
 // enter starts an actor and brings it to its first effect.
 func (s *stage) enter(name string, life time.Duration, play func(ctx context.Context, a *actor)) {
 	a := &actor{stage: s, name: name, orders: make(chan order), began: time.Now(), life: life}
-	a.vault = s.shelf.vault(a)
+	a.vault, a.wake = s.shelf.vault(a), s.sent()
 	s.actors = append(s.actors, a)
 	go func() {
 		defer func() {
@@ -113,15 +127,30 @@ func (s *stage) enter(name string, life time.Duration, play func(ctx context.Con
 
 // refreshes is a refresher's run: functions/refresher's composition.
 func (s *stage) refreshes(ctx context.Context, a *actor) {
-	a.me = grant.Nonce(fmt.Sprintf("n%d", s.nonces))
-	r := &refresher{now: time.Now, cycle: refresh.New(refresh.Config{
-		Store: gate{a}, Vault: coffer{a}, Exchange: gate{a}, Registry: clients{}, Secrets: &clientSecrets{current: "s"},
-		Profile: func(string) (profile.Profile, error) {
-			return profile.Profile{Name: "cloudbeds", Token: profile.Token{Grant: "authorization_code", Rotation: s.regime.rotation}}, nil
-		},
-		Now: time.Now, Nonce: func() grant.Nonce { return a.me },
-	})}
-	_, _ = r.refresh(ctx, refresh.Wake{Grant: hotel})
+	r := &refresher{now: time.Now, cycle: s.cycle(a)}
+	_, _ = r.refresh(ctx, a.wake)
+}
+
+// cycle is the refresh cycle, with an actor's gate for the world.
+func (s *stage) cycle(a *actor) *refresh.Cycle {
+	nonce := func() grant.Nonce {
+		s.nonces++
+		return grant.Nonce(fmt.Sprintf("n%d", s.nonces))
+	}
+	token := profile.Token{Grant: "authorization_code", Rotation: s.regime.rotation,
+		Endpoints: profile.Endpoints{Revoke: "https://provider.example/revoke"}}
+	return refresh.New(refresh.Config{
+		Store: gate{a}, Vault: coffer{a}, Exchange: gate{a}, Revoker: revoker{gate{a}},
+		Buckets:  bucket.NewCache(purse{a}, time.Now),
+		Registry: clients{}, Secrets: &clientSecrets{current: "s"}, Now: time.Now, Nonce: nonce,
+		Profile: func(string) (profile.Profile, error) { return profile.Profile{Name: "cloudbeds", Token: token}, nil },
+	})
+}
+
+// dies ends an actor where it is.
+func (a *actor) dies() {
+	a.dead = true
+	runtime.Goexit()
 }
 
 // ask stops before an effect until the scheduler has decided about it.
@@ -129,11 +158,14 @@ func (a *actor) ask(op string) order {
 	if a.alone {
 		return proceed
 	}
+	if a.dead {
+		runtime.Goexit() // what is deferred is not done either
+	}
 	a.op, a.blind = op, ""
 	a.turn <- a
 	o := <-a.orders
 	if o == crash {
-		runtime.Goexit()
+		a.dies()
 	}
 	if o == loseOnce || o == loseAll {
 		a.cut = true

@@ -17,7 +17,7 @@ type staging struct {
 	// explorer decides who comes when, not the calendar.
 	life time.Duration
 	// The others who may come, each once, at any time.
-	callback, stranger, disable, judge bool
+	callback, stranger, disable, judge, retry, rehome, revoke bool
 	// only and at, when not empty, leave out all other disturbances, and those
 	// that do not meet an actor before one of these effects.
 	only []order
@@ -29,12 +29,9 @@ func (c staging) String() string {
 	if c.life > 0 {
 		s += fmt.Sprintf(", tokens of %v", c.life)
 	}
-	for _, also := range []struct {
-		comes bool
-		name  string
-	}{{c.callback, "callback"}, {c.stranger, "stranger's callback"}, {c.disable, "disable"}, {c.judge, "late verdict"}} {
-		if also.comes {
-			s += ", " + also.name
+	for _, v := range guests {
+		if *v.expected(&c) {
+			s += ", " + v.name
 		}
 	}
 	if len(c.only)+len(c.at) > 0 {
@@ -56,6 +53,7 @@ const (
 	notSent         // certainly not sent
 	lags            // not seen yet, by no try of this read
 	full            // refused, because the secret takes no more versions
+	held            // not now: the client's bucket waits
 	stall           // time passes although somebody is at work
 )
 
@@ -66,13 +64,15 @@ func (c staging) may(o order, op string) bool {
 
 var orderNames = [...]string{"", " dies before it", " dies, it is on its way", " hears nothing, it is on its way",
 	" hears nothing of all its tries, one is on its way", " is answered, a copy is on its way", " cannot send it",
-	" sees nothing yet", " finds no room"}
+	" sees nothing yet", " finds no room", " says not now"}
 
 // disturbing are the orders for an effect that cost a disturbance.
 func disturbing(op string) []order {
 	switch op {
 	case "Read":
 		return []order{crash}
+	case "Bucket":
+		return []order{crash, held}
 	case "Get":
 		return []order{crash, lags}
 	case "Create", "Delete":
@@ -81,7 +81,7 @@ func disturbing(op string) []order {
 		return []order{crash, loseOnce, full}
 	case "POST":
 		return []order{crash, crashSent, loseOnce, notSent}
-	case "CODE":
+	case "CODE", "REVOKE":
 		return []order{crash, loseOnce}
 	}
 	return []order{crash, crashSent, loseOnce, loseAll, twice}

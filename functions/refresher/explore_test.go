@@ -10,12 +10,14 @@ import (
 	"time"
 )
 
-// The refresher's own code, all of it, under a scheduler that owns every effect:
-// explore_stage_test.go has the actors and the time, explore_gate_test.go the
-// effects, explore_house_test.go the providers, explore_people_test.go the
-// others who come, explore_books_test.go the invariants, explore_search_test.go
-// the walk, explore_mutations_test.go what it must notice. `make explore` walks
-// further than `go test` does.
+// The refresher's own code, all of it, under a scheduler that owns every effect.
+// docs/refresh-cycle.md says how to run it and how to read what it prints. The
+// chapters, each explore_*_test.go: staging, what an exploration is about; stage
+// and time, the actors and their clock; gate, vault and shelf, the effects;
+// house and siblings, the providers; people and operator, the others who come;
+// books and fair, the invariants; options, state, search and wander, the walk;
+// mutations and mutants, what it must notice. `make explore` walks further than
+// `go test` does.
 var (
 	thorough  = flag.Bool("explore", false, "explore for minutes, with more disturbances")
 	seedFlag  = flag.Uint64("seed", 0, "of the random part; with -explore, 0 takes a fresh one")
@@ -83,13 +85,16 @@ func skipShort(t *testing.T) {
 	}
 }
 
-// Two refreshers, every provider, one disturbance at any effect: and then a fair
-// one alone.
+// Two refreshers, one disturbance at any effect, and then a fair one alone: at
+// every provider, or, in go test, at those that tell the most.
 func TestExplore_OneDisturbance(t *testing.T) {
 	skipShort(t)
+	t.Parallel()
 	var all []staging
 	for _, r := range regimes() {
-		all = append(all, staging{regime: r, runs: 2, alive: 2, disturbances: 1})
+		if *thorough || r.telling {
+			all = append(all, staging{regime: r, runs: 2, alive: 2, disturbances: 1})
+		}
 	}
 	holds(t, all...)
 }
@@ -98,6 +103,7 @@ func TestExplore_OneDisturbance(t *testing.T) {
 // pair that nobody settled is settled by whoever finds it.
 func TestExplore_BeforeTheEdge(t *testing.T) {
 	skipShort(t)
+	t.Parallel()
 	var all []staging
 	for _, name := range []string{"detect", "grace-newest-revokes"} {
 		all = append(all, staging{regime: regimeNamed(name), runs: 2, alive: 2, disturbances: 1, life: time.Minute})
@@ -109,6 +115,7 @@ func TestExplore_BeforeTheEdge(t *testing.T) {
 // place, a person who disables, a pusher with a late verdict.
 func TestExplore_Company(t *testing.T) {
 	skipShort(t)
+	t.Parallel()
 	var all []staging
 	for _, name := range []string{"detect", "grace-newest"} {
 		r := regimeNamed(name)
@@ -116,7 +123,9 @@ func TestExplore_Company(t *testing.T) {
 			staging{regime: r, runs: 1, alive: 1, callback: true},
 			staging{regime: r, runs: 1, alive: 1, stranger: true},
 			staging{regime: r, runs: 2, alive: 2, disable: true, judge: true},
-			staging{regime: r, runs: 1, alive: 1, disable: true, judge: true, disturbances: 1})
+			staging{regime: r, runs: 1, alive: 1, disable: true, judge: true, disturbances: 1},
+			staging{regime: r, runs: 2, alive: 1, judge: true, retry: true, rehome: true},
+			staging{regime: r, runs: 1, alive: 1, revoke: true})
 	}
 	holds(t, all...)
 }
@@ -124,6 +133,7 @@ func TestExplore_Company(t *testing.T) {
 // Two disturbances, more runs, and company that is disturbed.
 func TestExplore_Further(t *testing.T) {
 	skipUnlessThorough(t)
+	t.Parallel()
 	var all []staging
 	for _, r := range regimes() {
 		all = append(all,
@@ -131,7 +141,9 @@ func TestExplore_Further(t *testing.T) {
 			staging{regime: r, runs: 3, alive: 2, disturbances: 1},
 			staging{regime: r, runs: 2, alive: 2, disturbances: 1, life: time.Minute},
 			staging{regime: r, runs: 1, alive: 1, stranger: true, disturbances: 1},
-			staging{regime: r, runs: 2, alive: 2, disable: true, judge: true, disturbances: 1})
+			staging{regime: r, runs: 2, alive: 2, disable: true, judge: true, disturbances: 1},
+			staging{regime: r, runs: 2, alive: 2, judge: true, retry: true, rehome: true, disturbances: 1},
+			staging{regime: r, runs: 2, alive: 2, revoke: true, disturbances: 1})
 	}
 	for _, name := range []string{"none", "detect", "grace-newest-revokes"} {
 		r := regimeNamed(name)
@@ -147,6 +159,7 @@ func TestExplore_Further(t *testing.T) {
 // explorations of the code without a mutation, to their ends.
 func TestExplore_NothingIsWrongWithoutMutation(t *testing.T) {
 	skipUnlessThorough(t)
+	t.Parallel()
 	var all []staging
 	for _, m := range mutations {
 		if c := m.staging(); !slices.ContainsFunc(all, func(had staging) bool { return had.String() == c.String() }) {
@@ -166,6 +179,7 @@ func skipUnlessThorough(t *testing.T) {
 // Three workers and more disturbances than can be walked through, at random.
 func TestExplore_AtRandom(t *testing.T) {
 	skipShort(t)
+	t.Parallel()
 	from := *seedFlag
 	if from == 0 && *thorough {
 		from = rand.Uint64() // go test takes the same walk every time: what it finds, it finds for everybody
@@ -177,7 +191,8 @@ func TestExplore_AtRandom(t *testing.T) {
 		for ; time.Since(began) < *wanderFor; n++ {
 			c := staging{regime: all[random.IntN(len(all))], runs: 4, alive: alive, disturbances: 1 + random.IntN(5),
 				life:     time.Duration(random.IntN(2)) * time.Minute,
-				callback: random.IntN(4) == 0, disable: random.IntN(4) == 0, judge: random.IntN(4) == 0}
+				callback: random.IntN(4) == 0, disable: random.IntN(4) == 0, judge: random.IntN(4) == 0,
+				retry: random.IntN(4) == 0, rehome: random.IntN(4) == 0, revoke: random.IntN(8) == 0}
 			if v := wander(t, c, random); v != nil {
 				t.Fatalf("seed %d, execution %d, %s: %v\n%s", from, n, c, v.broken, v.story)
 			}

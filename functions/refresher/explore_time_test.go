@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"bellhop/shared/grant"
 )
 
 // passes lets time go by, for everybody. Who is older than a function can be is
@@ -60,3 +62,28 @@ func (s *stage) tell(format string, args ...any) {
 }
 
 func (s *stage) story() string { return strings.Join(s.trace, "\n") }
+
+// unsettled is longer than a committer takes to settle.
+const unsettled = 31 * time.Second
+
+// oldAfter is when a refresher's holder has surely ended.
+const oldAfter = grant.FunctionTimeout + 5*time.Second
+
+// sleepUntilDue lets time pass until a refresher would be let in.
+func (s *stage) sleepUntilDue() bool {
+	g := s.grant()
+	if !g.Enabled || g.WakeAt.IsZero() {
+		return false
+	}
+	at := g.WakeAt
+	if g.WakeAt.Equal(g.RefreshAt) {
+		at = g.WakeAt.Add(-5 * time.Second)
+	}
+	if g.Lease != nil {
+		if over := g.Lease.Deadline.Add(grant.Skew + time.Millisecond); over.After(at) {
+			at = over
+		}
+	}
+	s.passes(max(time.Until(at), 0))
+	return true
+}
