@@ -93,7 +93,7 @@ func TestVerdict_ReasonAsTold(t *testing.T) {
 		if _, err := r.Conclude(s.Context(), r.Exchange(s.Context())); err != nil {
 			s.Fatal(err)
 		}
-		time.Sleep(s.now().WakeAt.Sub(time.Now()) + time.Minute)
+		time.Sleep(time.Until(s.now().WakeAt) + time.Minute)
 		s.answer = oauth.Outcome{Class: oauth.Dead, Reason: grant.Revoked}
 		r = s.leases()
 		if _, err := r.Conclude(s.Context(), r.Exchange(s.Context())); err != nil {

@@ -43,7 +43,7 @@ func TestFind_NothingElse(t *testing.T) {
 }
 
 func TestMint_TellsThemApart(t *testing.T) {
-	if Mint("a") == Mint("b") || Mint("a") != Mint("a") {
+	if first, again := Mint("a"), Mint("a"); first == Mint("b") || first != again {
 		t.Error("a token's name does not tell it from others")
 	}
 	if name := Named(Mint("refresh-7")); name != "refresh-7" || Named("other") != "other" {
