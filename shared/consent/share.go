@@ -11,9 +11,12 @@ import (
 	"bellhop/shared/profile"
 )
 
-// turns is how often a code waits for its client's turn: an exchange under way
-// is over within seconds.
-const turns = 4
+// How often, and for how long in all, a code asks for its client's turn: an
+// exchange under way is over within seconds, and a person waits.
+const (
+	turns   = 8
+	turnFor = 8 * time.Second
+)
 
 // busy is when the provider's token endpoint would take this client's next code;
 // zero when it would now. It is asked before the owner leaves for the provider:
@@ -54,6 +57,7 @@ func (f *Flow) admit(ctx context.Context, x *exchanged) (Result, error) {
 	}
 	x.call = nonce()
 	var no bucket.Answer
+	began := f.Now()
 	for range turns {
 		now := f.Now()
 		ask := bucket.Ask{Nonce: x.call, Code: true, Until: now.Add(grant.LeaseFor)}
@@ -64,7 +68,7 @@ func (f *Flow) admit(ctx context.Context, x *exchanged) (Result, error) {
 		if err != nil {
 			return Result{Code: TryLater}, fmt.Errorf("counting a code of client %s: %w", x.client.ID, err)
 		}
-		if no.Why != bucket.WhyLane {
+		if no.Why != bucket.WhyLane || now.Sub(began) >= turnFor {
 			break
 		}
 		if err := pause(ctx, no.At.Sub(now)); err != nil {
