@@ -239,12 +239,36 @@ func TestExpiring_NextOneFirst(t *testing.T) {
 		for _, e := range all {
 			ids = append(ids, string(e.Grant))
 		}
-		if !slices.Equal(ids, want) || all[0].Days != 1 || all[0].Owner != "Maria Sousa" {
+		if !slices.Equal(ids, want) || all[0].Days != 1 || all[0].Notice != 7 || all[0].Owner != "Maria Sousa" {
 			t.Errorf("%q lists %v, want %v", args, ids, want)
 		}
 	}
 	if out := o.must("", "connections", "expiring", "--all"); !strings.Contains(out, "2026-12-04") || strings.Contains(out, "0001") {
 		t.Errorf("for people:\n%s", out)
+	}
+}
+
+// A grant that is switched off is exercised by nobody: its token dies of
+// idleness. One that waits for its owner already is no news.
+func TestExpiring_OfIdleness(t *testing.T) {
+	o := newOffice(t)
+	g := o.connects()
+	o.desk.cycle.Profile = func(name string) (profile.Profile, error) {
+		p, err := profile.ByName(name)
+		p.Token.RefreshIdle = profile.Seconds(10 * 24 * time.Hour)
+		return p, err
+	}
+	if out := o.must("", "connections", "expiring"); strings.Contains(out, "lisbon-1") {
+		t.Errorf("one that is exercised dies:\n%s", out)
+	}
+	o.must("", "connections", "disable", "lisbon-1")
+	if out := o.must("", "connections", "expiring", "--days", "14"); !strings.Contains(out, g.Issued.AddDate(0, 0, 10).UTC().Format(time.DateOnly)) {
+		t.Errorf("for people:\n%s", out)
+	}
+	o.must("", "connections", "enable", "lisbon-1")
+	o.condemns("lisbon-1")
+	if out := o.must("", "connections", "expiring"); strings.Contains(out, "lisbon-1") {
+		t.Errorf("one that waits for its owner is listed:\n%s", out)
 	}
 }
 

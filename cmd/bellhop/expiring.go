@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -23,14 +24,16 @@ type expiry struct {
 	Grant       grant.ID        `json:"grant"`
 	Client      string          `json:"client"`
 	Dies        time.Time       `json:"dies,omitzero"`
-	Days        int             `json:"days"` // that are left, rounded down; of no meaning without Dies
+	Days        int             `json:"days"`             // that are left, rounded down; of no meaning without Dies
+	Notice      int             `json:"notice,omitempty"` // 14, 7 or 1: the days before which people are told
 	State       string          `json:"state"`
 	Owner       string          `json:"owner"`
 	Connections []connection.ID `json:"connections"`
 }
 
-// Run lists the grants whose refresh tokens die of age, the next one first: each
-// needs its owner before, and no refresh can help.
+// Run lists the grants whose refresh tokens die, the next one first: of age,
+// which no refresh can help, so that their owners are needed before; or of
+// idleness, because nobody exercises them while they are switched off.
 func (x *expiring) Run(ctx context.Context, d *desk) error {
 	all, err := x.find(ctx, d)
 	if err != nil {
@@ -61,15 +64,14 @@ func (x *expiring) find(ctx context.Context, d *desk) ([]expiry, error) {
 	err := d.inventory.All(ctx, func(c connection.Connection) bool {
 		i, seen := at[c.Grant]
 		if !seen {
-			g, err := d.grants.Read(ctx, c.Grant)
-			if failed = err; err != nil {
+			var e expiry
+			if e, failed = d.expiry(ctx, c); failed != nil {
 				return false
 			}
 			i = -1
-			if x.wants(g, d.now()) {
+			if x.wants(e, d.now()) {
 				i = len(found)
-				found = append(found, expiry{Grant: g.ID, Client: g.Client, Dies: g.RefreshExpires, Owner: c.Owner.Name,
-					Days: int(g.RefreshExpires.Sub(d.now()) / (24 * time.Hour)), State: string(g.State(d.now()))})
+				found = append(found, e)
 			}
 			at[c.Grant] = i
 		}
@@ -81,11 +83,33 @@ func (x *expiring) find(ctx context.Context, d *desk) ([]expiry, error) {
 	return found, errors.Join(err, failed)
 }
 
-func (x *expiring) wants(g grant.Grant, now time.Time) bool {
-	if g.RefreshExpires.IsZero() {
-		return x.All
+// expiry foresees the end of a connection's grant. The forecast looks two weeks
+// ahead; beyond that age alone is known.
+func (d *desk) expiry(ctx context.Context, c connection.Connection) (expiry, error) {
+	g, err := d.grants.Read(ctx, c.Grant)
+	if err != nil {
+		return expiry{}, fmt.Errorf("reading grant %s: %w", c.Grant, err)
 	}
-	return x.All || g.RefreshExpires.Before(now.AddDate(0, 0, x.Days))
+	p, err := d.cycle.Profile(g.Provider)
+	if err != nil {
+		return expiry{}, err
+	}
+	now := d.now()
+	e := expiry{Grant: g.ID, Client: g.Client, Dies: g.RefreshExpires, State: string(g.State(now)), Owner: c.Owner.Name}
+	if f, near := g.Forecast(p.Token, now); near {
+		e.Dies, e.Notice = f.Dies, f.Days
+	}
+	if !e.Dies.IsZero() {
+		e.Days = int(e.Dies.Sub(now) / (24 * time.Hour))
+	}
+	return e, nil
+}
+
+// wants reports whether a grant is asked for. One that waits for its owner
+// already is no news.
+func (x *expiring) wants(e expiry, now time.Time) bool {
+	waits := e.State == string(grant.ReauthorizationRequired)
+	return x.All || !waits && !e.Dies.IsZero() && e.Dies.Before(now.AddDate(0, 0, x.Days))
 }
 
 // connectionsOf names the first and counts the rest: a chain has hundreds.
