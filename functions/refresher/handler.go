@@ -52,12 +52,8 @@ func (r *refresher) Handle(ctx context.Context, raw json.RawMessage) (any, error
 // answers when to look again, zero when the grant's own wake is soon enough.
 func (r *refresher) refresh(ctx context.Context, w refresh.Wake) (again time.Time, err error) {
 	run, err := r.cycle.Lease(ctx, w)
-	var early *refresh.EarlyError
-	if errors.As(err, &early) {
-		return early.Due, nil // it was refreshed late the last time
-	}
 	if errors.Is(err, refresh.ErrNotNow) || errors.Is(err, grant.ErrNotFound) {
-		return time.Time{}, nil // not due, or another worker has it: a normal result
+		return refresh.Due(err), nil // too early, or another worker has it: a normal result
 	}
 	if err != nil {
 		return time.Time{}, err

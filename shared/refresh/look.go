@@ -2,6 +2,7 @@ package refresh
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -60,22 +61,31 @@ func (c *Cycle) wanted(ctx context.Context, g grant.Grant, w Wake, step string) 
 // late for a token of a minute.
 const soon = 20 * time.Second
 
-// EarlyError says that a wake came shortly before its grant is due. It is an
-// [ErrNotNow] that knows when.
-type EarlyError struct{ Due time.Time }
+// earlyError is an [ErrNotNow] that knows when.
+type earlyError struct{ due time.Time }
 
 // Error implements error.
-func (e *EarlyError) Error() string { return "wake came before the grant is due" }
+func (e *earlyError) Error() string { return "wake came before the grant is due" }
 
 // Is makes it an [ErrNotNow].
-func (e *EarlyError) Is(target error) bool { return target == ErrNotNow }
+func (e *earlyError) Is(target error) bool { return target == ErrNotNow }
+
+// Due is when to look again after an [ErrNotNow]: soon after a wake that came a
+// little early, zero for whenever the grant's own wake comes.
+func Due(err error) time.Time {
+	var early *earlyError
+	if errors.As(err, &early) {
+		return early.due
+	}
+	return time.Time{}
+}
 
 // early words that a grant is not due.
 func early(g grant.Grant, now time.Time) error {
 	if g.WakeAt.IsZero() || g.WakeAt.After(now.Add(soon)) || !g.Leasable(now) {
 		return ErrNotNow
 	}
-	return &EarlyError{Due: g.WakeAt}
+	return &earlyError{due: g.WakeAt}
 }
 
 // lost notes that another worker has the lease, seen at the read or at the
