@@ -171,9 +171,14 @@ func TestRemove_Interrupted(t *testing.T) {
 			o.leases("lisbon-1")
 			return func() { o.passes(time.Minute) }
 		},
+		"a pair on its way home": func(o *office) func() {
+			o.desk.now = func() time.Time { return noon } // when it was committed
+			return func() { o.passes(time.Minute) }
+		},
 	} {
 		o := newOffice(t)
 		o.connects()
+		o.passes(time.Minute)
 		mend := fault(o)
 		if _, errs, code := o.run("", "connections", "remove", "lisbon-1"); code != exitFailed {
 			t.Errorf("%s: exit %d: %s", name, code, errs)

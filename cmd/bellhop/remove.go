@@ -83,7 +83,10 @@ func (x *removeConnection) removeGrant(ctx context.Context, d *desk, id grant.ID
 			return err
 		}
 	}
-	if g.Leased(d.now()) {
+	if g, err = d.grants.Read(ctx, id); err != nil { // as it is since nobody begins with it any more
+		return err
+	}
+	if atWork(g, d.now()) {
 		return fmt.Errorf("grant %s is being refreshed: it is off now, run the same again in half a minute", id)
 	}
 	if err := d.homes.Clear(ctx, g); err != nil {
@@ -99,6 +102,17 @@ func (x *removeConnection) removeGrant(ctx context.Context, d *desk, id grant.ID
 	}
 	d.count(ctx, g.Client, -1)
 	return nil
+}
+
+// settlesFor is how long after a commit its holder, who has no lease any more,
+// may still be putting the pair into its home.
+const settlesFor = 30 * time.Second
+
+// atWork reports whether somebody may still write something of this grant's,
+// which would be left behind.
+func atWork(g grant.Grant, now time.Time) bool {
+	settling := g.Inline != nil && g.Home != grant.HomeSealed && now.Before(g.Issued.Add(settlesFor))
+	return g.Leased(now) || settling
 }
 
 // count tells a client's bucket that it has more grants, or fewer. What too many
