@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"bellhop/shared/connection"
 	"bellhop/shared/secret"
@@ -124,20 +125,30 @@ func (w Writer) Change(ctx context.Context, client string, edit func(connection.
 	return s, nil
 }
 
-// put stores a new version, and returns which.
+// put stores a new version, and returns which. Its place is made when it is not
+// there; that it is there by then, made by a first try whose answer was lost or
+// by somebody else, is no obstacle.
 func (w Writer) put(ctx context.Context, name, text string) (version string, err error) {
-	put, err := w.API.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &name, SecretString: &text})
-	if err == nil {
-		return aws.ToString(put.VersionId), nil
-	}
+	version, err = w.add(ctx, name, text)
 	if !missing(err) {
-		return "", err
+		return version, err
 	}
 	made, err := w.API.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
 		Name: &name, SecretString: &text, Description: aws.String("Bellhop's client secret at a provider."),
 	})
+	if is[*types.ResourceExistsException](err) {
+		return w.add(ctx, name, text)
+	}
 	if err != nil {
 		return "", err
 	}
 	return aws.ToString(made.VersionId), nil
+}
+
+func (w Writer) add(ctx context.Context, name, text string) (version string, err error) {
+	put, err := w.API.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &name, SecretString: &text})
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(put.VersionId), nil
 }

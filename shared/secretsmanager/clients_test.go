@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"bellhop/shared/connection"
 	"bellhop/shared/secret"
@@ -141,5 +144,23 @@ func TestWriter_Trouble(t *testing.T) {
 		if got := s.text(); got != `{"client_secret":"old","password":"pw"}` {
 			t.Errorf("%s: stored %s", op, got)
 		}
+	}
+}
+
+// The place may be there when we come to make it: by a first try of ours whose
+// answer was lost, or by somebody else. What we bring is stored all the same.
+func TestWriter_ThePlaceIsThereMeanwhile(t *testing.T) {
+	s := newService(time.Now)
+	s.fail = func(op string) (error, bool) {
+		if op == "CreateSecret" {
+			return &types.ResourceExistsException{}, true
+		}
+		return nil, true
+	}
+	if err := (Writer{API: s, Prefix: "bellhop/"}).PutClientSecret(t.Context(), "main", secret.New("cs")); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.text(); !strings.Contains(got, `"cs"`) {
+		t.Error("the secret that was brought is not what is stored")
 	}
 }

@@ -76,7 +76,11 @@ func TestKeyring_AgainstAService(t *testing.T) {
 	api, prefix := running(t)
 	name := prefix + "keys"
 	t.Cleanup(func() { sweepUp(t, api, name) })
-	if _, err := api.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: aws.String("one")}); err != nil {
+	if _, err := api.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: aws.String("none")}); err != nil {
+		t.Fatal(err)
+	}
+	// A stand-in may give a first version an id of its own, and know it by that alone.
+	if _, err := api.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: &name, SecretString: aws.String("one")}); err != nil {
 		t.Fatal(err)
 	}
 	keyringStory(t, Keyring{API: api, ID: name})
