@@ -6,13 +6,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
-// The environment of a test that was compiled from mutated copies: that it was,
-// and which mutation is on at the moment.
+// The environment of a test that was compiled from mutated copies: its share of
+// the mutations, and which of them is on at the moment.
 const (
 	mutatedEnv = "BELLHOP_MUTATED"
 	mutantEnv  = "BELLHOP_MUTANT"
@@ -38,24 +40,43 @@ const control = "` + control + `"
 
 // Every rule of the refresh protocol is needed: the explorer notices when one
 // is left out. The mutations are made to copies of the sources, all in one
-// build (go test -overlay), each behind a condition of its own.
+// build (go test -overlay), each behind a condition of its own. Two processes
+// share them.
 func TestExplore_CatchesEveryMutation(t *testing.T) {
-	if os.Getenv(mutatedEnv) != "" {
-		catchAll(t)
+	if share := os.Getenv(mutatedEnv); share != "" {
+		catchAll(t, share)
 		return
 	}
 	if testing.Short() {
 		t.Skip("compiles and explores mutated copies")
 	}
 	t.Parallel()
-	overlay := mutate(t)
-	cmd := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlay, "-vet=off", "-count=1", "-v",
-		"-run", "^TestExplore_CatchesEveryMutation$", ".")
-	cmd.Env = append(os.Environ(), mutatedEnv+"=1")
+	mutants := filepath.Join(t.TempDir(), "mutants.test")
+	out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", mutants, "-overlay", mutate(t), "-vet=off", ".").CombinedOutput()
+	if err != nil {
+		t.Fatalf("compiling mutated copies: %v\n%s", err, out)
+	}
+	var both sync.WaitGroup
+	for _, share := range []string{"even", "odd"} {
+		both.Go(func() { runMutants(t, mutants, share) })
+	}
+	both.Wait()
+}
+
+// runMutants explores one share of the mutations. With the race detector, which
+// the mutants are compiled without, the even one's process explores the code as
+// it is, too.
+func runMutants(t *testing.T, mutants, share string) {
+	run := "^TestExplore_CatchesEveryMutation$"
+	if raced && share == "even" {
+		run = "^TestExplore_"
+	}
+	cmd := exec.CommandContext(t.Context(), mutants, "-test.v", "-test.run", run)
+	cmd.Env = append(os.Environ(), mutatedEnv+"="+share)
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
-		t.Errorf("with mutated copies: %v", err)
+		t.Errorf("the %s mutations: %v", share, err)
 	}
 }
 
@@ -114,20 +135,40 @@ func (p patch) apply(t *testing.T, name, text string) string {
 	return strings.Replace(text, p.old, asks.Replace(p.new), 1)
 }
 
-// catchAll explores under one mutation after the other.
-func catchAll(t *testing.T) {
-	for _, m := range mutations {
-		t.Run(m.name, func(t *testing.T) {
-			t.Setenv(mutantEnv, m.name)
-			began := time.Now()
-			s := explore(t, m.staging(), mutantLimit)
-			if s.found == nil {
-				t.Errorf("%s: the explorer does not notice, in %d executions", s.staging, s.paths)
-				return
-			}
-			t.Logf("%s: %d executions, %v: %s", s.staging, s.paths, time.Since(began).Round(time.Millisecond), s.found.broken[0])
-		})
+// catchAll explores under one mutation after the other: those of even or of odd
+// place in the list.
+func catchAll(t *testing.T, share string) {
+	for i, m := range mutations {
+		if i%2 == 0 != (share == "even") {
+			continue
+		}
+		t.Run(m.name, func(t *testing.T) { m.caught(t) })
 	}
+}
+
+// caught explores with the mutation on. What it needs beside the rule that is
+// left out must break nothing by itself.
+func (m mutation) caught(t *testing.T) {
+	t.Setenv(mutantEnv, m.name)
+	began := time.Now()
+	s := explore(t, m.staging(), mutantLimit)
+	if s.found == nil {
+		t.Errorf("%s: the explorer does not notice, in %d executions", s.staging, s.paths)
+		return
+	}
+	t.Logf("%s: %d executions, %v: %s", s.staging, s.paths, time.Since(began).Round(time.Millisecond), s.found.broken[0])
+	if !m.varied() {
+		return
+	}
+	t.Setenv(mutantEnv, m.name+control)
+	if s := explore(t, m.staging(), mutantLimit); s.found != nil || s.ranOut {
+		t.Errorf("control, in %d executions: %v", s.paths, s.found)
+	}
+}
+
+// varied reports whether the mutation has a control of its own.
+func (m mutation) varied() bool {
+	return slices.ContainsFunc(m.patches, func(p patch) bool { return strings.Contains(p.new, "VARIED") })
 }
 
 // mutantLimit bounds one exploration of a mutation: executions, so that a slow

@@ -81,7 +81,7 @@ var mutations = []mutation{
 		{inTable, "if !attempted(*g, w.Me) && ", "if !attempted(*g, w.Me) && !MUTANT && "}}},
 	{name: "riskyBeforeAsides", regime: "grace-newest-revokes", disturbances: 2, with: staging{runs: 3, only: []order{stall, crash}, at: []string{"POST", "Commit"}}, patches: []patch{
 		{inRecover, "{ // row 2", "&& !MUTANT { // row 2"}}},
-	{name: "abandonAfterUnknown", regime: "grace-newest", disturbances: 2, patches: []patch{
+	{name: "abandonAfterUnknown", regime: "grace-newest", disturbances: 2, with: staging{only: []order{loseOnce, notSent}, at: []string{"POST"}}, patches: []patch{
 		{inExchange, "out := r.post(ctx, string(r.me), ours.Current)\n", "out := r.post(ctx, string(r.me), ours.Current)\nif VARIED && out.Class == oauth.Unknown {\nout = r.post(ctx, string(r.me), ours.Current)\n}\n"},
 		{inExchange, "if r.unknown {", "if r.unknown && !MUTANT {"}}},
 	{name: "commitNoTicket", regime: "detect", disturbances: 2, with: staging{only: []order{loseOnce, loseAll, crash}, at: []string{"POST", "Commit"}}, patches: []patch{

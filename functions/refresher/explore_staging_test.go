@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -35,7 +36,7 @@ func (c staging) String() string {
 		}
 	}
 	if len(c.only)+len(c.at) > 0 {
-		s += fmt.Sprintf(", only %v at %v", c.only, c.at)
+		s += fmt.Sprintf(", only %q at %v", c.only, c.at)
 	}
 	return s
 }
@@ -64,7 +65,10 @@ func (c staging) may(o order, op string) bool {
 
 var orderNames = [...]string{"", " dies before it", " dies, it is on its way", " hears nothing, it is on its way",
 	" hears nothing of all its tries, one is on its way", " is answered, a copy is on its way", " cannot send it",
-	" sees nothing yet", " finds no room", " says not now"}
+	" sees nothing yet", " finds no room", " says not now", " stands still"}
+
+// String is what becomes of an effect, in the words of a story.
+func (o order) String() string { return strings.TrimSpace(orderNames[o]) }
 
 // disturbing are the orders for an effect that cost a disturbance.
 func disturbing(op string) []order {

@@ -44,7 +44,7 @@ func holds(t *testing.T, all ...staging) {
 func hold(t *testing.T, c staging) *search {
 	began := time.Now()
 	s := explore(t, c, exploreLimit)
-	t.Logf("%8d states %8d executions %8v", len(s.seen), s.paths, time.Since(began).Round(time.Millisecond))
+	t.Logf("%s: %d states, %d executions, %v", c, len(s.seen), s.paths, time.Since(began).Round(time.Millisecond))
 	if s.found != nil {
 		t.Errorf("%v\n%s", s.found.broken, s.found.story)
 	}
@@ -78,10 +78,16 @@ func (y *tally) String() string {
 		y.stagings, y.states, y.executions, y.steps, y.lost)
 }
 
+// raced says that the race detector is on; see explore_race_test.go.
+var raced bool
+
 func skipShort(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("explores for some seconds")
+	}
+	if raced {
+		t.Skip("explored without the race detector, in TestExplore_CatchesEveryMutation's process")
 	}
 }
 
