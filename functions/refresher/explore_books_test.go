@@ -184,7 +184,10 @@ func (b *books) acts(a *actor, p *paper, free bool) {
 	ours := slices.DeleteFunc(append(b.tokens(a.lease), b.hands()...), func(t string) bool {
 		return !b.house.live(t) || b.house.tokens[t].family != p.family
 	})
-	if !again && b.house.unordered(p) {
+	if b.grant().Generation != a.lease.Generation {
+		b.unavoidable = true
+		b.tell("        unavoidable: a dead holder's commit landed between the lease and the request")
+	} else if !again && b.house.unordered(p) {
 		b.unavoidable = true
 		b.tell("        unavoidable: nobody knew that %s is superseded by %s", p.name, p.by.name)
 	} else if len(ours) > 0 {
