@@ -136,27 +136,30 @@ func TestExplore_Company(t *testing.T) {
 	holds(t, all...)
 }
 
-// Two disturbances, more runs, and company that is disturbed.
+// Two disturbances at every provider; at some, more runs, longer tokens, and
+// company that is disturbed.
 func TestExplore_Further(t *testing.T) {
 	skipUnlessThorough(t)
 	t.Parallel()
 	var all []staging
 	for _, r := range regimes() {
-		all = append(all,
-			staging{regime: r, runs: 2, alive: 2, disturbances: 2},
-			staging{regime: r, runs: 3, alive: 2, disturbances: 1},
-			staging{regime: r, runs: 2, alive: 2, disturbances: 1, life: time.Minute},
-			staging{regime: r, runs: 1, alive: 1, stranger: true, disturbances: 1},
-			staging{regime: r, runs: 2, alive: 2, disable: true, judge: true, disturbances: 1},
-			staging{regime: r, runs: 2, alive: 2, judge: true, retry: true, rehome: true, disturbances: 1},
-			staging{regime: r, runs: 2, alive: 2, revoke: true, disturbances: 1})
+		all = append(all, staging{regime: r, runs: 2, alive: 2, disturbances: 2})
 	}
-	for _, name := range []string{"none", "detect", "grace-newest-revokes"} {
+	for _, name := range []string{"none", "detect", "grace-newest-revokes", "grace-first-revokes"} {
 		r := regimeNamed(name)
 		all = append(all,
-			staging{regime: r, runs: 2, alive: 2, callback: true},
-			staging{regime: r, runs: 1, alive: 1, callback: true, disturbances: 1},
-			staging{regime: r, runs: 2, alive: 2, disturbances: 2, life: time.Minute})
+			staging{regime: r, runs: 3, alive: 2, disturbances: 1},
+			staging{regime: r, runs: 2, alive: 2, disturbances: 2, life: time.Minute},
+			staging{regime: r, runs: 1, alive: 1, stranger: true, disturbances: 1},
+			staging{regime: r, runs: 2, alive: 2, disable: true, judge: true, disturbances: 1},
+			staging{regime: r, runs: 2, alive: 1, judge: true, retry: true, rehome: true, disturbances: 1},
+			staging{regime: r, runs: 2, alive: 1, revoke: true, disturbances: 1})
+	}
+	for _, name := range []string{"detect", "grace-newest-revokes"} {
+		r := regimeNamed(name)
+		all = append(all,
+			staging{regime: r, runs: 2, alive: 1, callback: true},
+			staging{regime: r, runs: 1, alive: 1, callback: true, disturbances: 1})
 	}
 	holds(t, all...)
 }
