@@ -16,6 +16,12 @@ import (
 	"bellhop/shared/grant"
 )
 
+// ours is a grant of the fleet, and others lives beside it.
+const (
+	ours   = prefix + "0001"
+	others = "lisbon-1"
+)
+
 // wire stands where the proxy stands: it tells a journal of every write that the
 // real store sends, as landed.
 type wire struct {
@@ -74,62 +80,62 @@ func TestJournal_KnowsEveryWriteOfTheStore(t *testing.T) {
 		write func(context.Context, *dynamo.Grants) error
 	}{
 		{leased, func(ctx context.Context, s *dynamo.Grants) error {
-			_, err := s.Lease(ctx, grant.LeaseWrite{ID: "g", Me: "me", Kind: grant.KindRefresh, At: at, Deadline: at.Add(grant.LeaseFor)})
+			_, err := s.Lease(ctx, grant.LeaseWrite{ID: ours, Me: "me", Kind: grant.KindRefresh, At: at, Deadline: at.Add(grant.LeaseFor)})
 			return err
 		}},
 		{leased, func(ctx context.Context, s *dynamo.Grants) error {
-			_, err := s.Lease(ctx, grant.LeaseWrite{ID: "g", Me: "me", Kind: grant.KindCode, At: at, Deadline: at, AnyHealth: true})
+			_, err := s.Lease(ctx, grant.LeaseWrite{ID: ours, Me: "me", Kind: grant.KindCode, At: at, Deadline: at, AnyHealth: true})
 			return err
 		}},
 		{released, func(ctx context.Context, s *dynamo.Grants) error {
-			return s.Release(ctx, grant.ReleaseWrite{ID: "g", Me: "me", WakeAt: at, Failed: true})
+			return s.Release(ctx, grant.ReleaseWrite{ID: ours, Me: "me", WakeAt: at, Failed: true})
 		}},
 		{abandoned, func(ctx context.Context, s *dynamo.Grants) error {
-			return s.Abandon(ctx, grant.ReleaseWrite{ID: "g", Me: "me"})
+			return s.Abandon(ctx, grant.ReleaseWrite{ID: ours, Me: "me"})
 		}},
 		{abandoned, func(ctx context.Context, s *dynamo.Grants) error {
-			return s.Abandon(ctx, grant.ReleaseWrite{ID: "g", Me: "me", WakeAt: at, Failed: true})
+			return s.Abandon(ctx, grant.ReleaseWrite{ID: ours, Me: "me", WakeAt: at, Failed: true})
 		}},
 		{committed, func(ctx context.Context, s *dynamo.Grants) error {
-			return s.Commit(ctx, grant.CommitWrite{ID: "g", Me: "me", Sealed: pair, Times: times, DropAsides: []grant.Nonce{"x"}})
+			return s.Commit(ctx, grant.CommitWrite{ID: ours, Me: "me", Sealed: pair, Times: times, DropAsides: []grant.Nonce{"x"}})
 		}},
 		{committed, func(ctx context.Context, s *dynamo.Grants) error {
-			return s.Commit(ctx, grant.CommitWrite{ID: "g", Me: "me", Sealed: pair, Times: times, Missing: []string{"a"}, AlertDue: at})
+			return s.Commit(ctx, grant.CommitWrite{ID: ours, Me: "me", Sealed: pair, Times: times, Missing: []string{"a"}, AlertDue: at})
 		}},
 		{kept, func(ctx context.Context, s *dynamo.Grants) error {
-			return s.KeepAside(ctx, grant.AsideWrite{ID: "g", Me: "me", WakeAt: at, Aside: grant.Aside{Sealed: pair, At: at}})
+			return s.KeepAside(ctx, grant.AsideWrite{ID: ours, Me: "me", WakeAt: at, Aside: grant.Aside{Sealed: pair, At: at}})
 		}},
 		{rolled, func(ctx context.Context, s *dynamo.Grants) error {
-			return s.Roll(ctx, grant.RollWrite{ID: "g", Me: "me", Aside: "x", Times: times, Former: &grant.Aside{Sealed: pair}})
+			return s.Roll(ctx, grant.RollWrite{ID: ours, Me: "me", Aside: "x", Times: times, Former: &grant.Aside{Sealed: pair}})
 		}},
 		{refused, func(ctx context.Context, s *dynamo.Grants) error {
-			return s.Refuse(ctx, grant.RefuseWrite{ID: "g", Me: "me", Generation: 3, WakeAt: at})
+			return s.Refuse(ctx, grant.RefuseWrite{ID: ours, Me: "me", Generation: 3, WakeAt: at})
 		}},
 		{condemned, func(ctx context.Context, s *dynamo.Grants) error {
-			return s.Verdict(ctx, grant.VerdictWrite{ID: "g", Me: "me", Health: grant.ReauthorizationRequired, Reason: grant.Revoked, At: at})
+			return s.Verdict(ctx, grant.VerdictWrite{ID: ours, Me: "me", Health: grant.ReauthorizationRequired, Reason: grant.Revoked, At: at})
 		}},
 		{condemned, func(ctx context.Context, s *dynamo.Grants) error {
-			return s.Verdict(ctx, grant.VerdictWrite{ID: "g", Me: "me", Health: grant.ScopeUpdateRequired, Reason: grant.ScopeMissing, Missing: []string{"a"}, At: at})
+			return s.Verdict(ctx, grant.VerdictWrite{ID: ours, Me: "me", Health: grant.ScopeUpdateRequired, Reason: grant.ScopeMissing, Missing: []string{"a"}, At: at})
 		}},
 		{consented, func(ctx context.Context, s *dynamo.Grants) error {
-			return s.Consent(ctx, grant.ConsentWrite{ID: "g", Sealed: pair, Times: times, At: at})
+			return s.Consent(ctx, grant.ConsentWrite{ID: ours, Sealed: pair, Times: times, At: at})
 		}},
 		{"", func(ctx context.Context, s *dynamo.Grants) error {
-			return s.Settle(ctx, grant.SettleWrite{ID: "g", Ref: "1/x"})
+			return s.Settle(ctx, grant.SettleWrite{ID: ours, Ref: "1/x"})
 		}},
-		{"", func(ctx context.Context, s *dynamo.Grants) error { return s.SetEnabled(ctx, "g", true, at) }},
+		{"", func(ctx context.Context, s *dynamo.Grants) error { return s.SetEnabled(ctx, ours, true, at) }},
 		{"", func(ctx context.Context, s *dynamo.Grants) error {
-			return s.Hasten(ctx, grant.HastenWrite{ID: "g", At: at})
+			return s.Hasten(ctx, grant.HastenWrite{ID: ours, At: at})
 		}},
 		{"", func(ctx context.Context, s *dynamo.Grants) error {
-			return s.Judge(ctx, grant.JudgeWrite{ID: "g", Health: grant.ReauthorizationRequired, Reason: grant.TokenRejected, At: at})
+			return s.Judge(ctx, grant.JudgeWrite{ID: ours, Health: grant.ReauthorizationRequired, Reason: grant.TokenRejected, At: at})
 		}},
 	} {
 		w, store := watched(t)
 		if err := row.write(t.Context(), store); err != nil {
 			t.Fatal(err)
 		}
-		switch entries := w.journal.told()["g"]; {
+		switch entries := w.journal.told()[ours]; {
 		case row.want == "" && len(entries) > 0:
 			t.Errorf("a write that ends no attempt is taken for %s", entries[0].act)
 		case row.want != "" && (len(entries) != 1 || entries[0].act != row.want):
@@ -148,7 +154,7 @@ func (w *wire) lease(t *testing.T, s *dynamo.Grants, me grant.Nonce, item map[st
 		t.Fatal(err)
 	}
 	w.answer = string(raw)
-	if _, err := s.Lease(t.Context(), grant.LeaseWrite{ID: "g", Me: me, Kind: grant.KindRefresh, At: w.now, Deadline: w.now}); err != nil {
+	if _, err := s.Lease(t.Context(), grant.LeaseWrite{ID: ours, Me: me, Kind: grant.KindRefresh, At: w.now, Deadline: w.now}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -181,7 +187,7 @@ func TestJournal_WhatALeaseSaw(t *testing.T) {
 	} {
 		w, store := watched(t)
 		w.lease(t, store, "me", row.item)
-		e := w.journal.told()["g"][0]
+		e := w.journal.told()[ours][0]
 		if e.suspect != row.suspect || e.others != row.others {
 			t.Errorf("%s: suspect %t, others %t", row.name, e.suspect, e.others)
 		}
@@ -192,7 +198,7 @@ func TestJournal_WhatALeaseSaw(t *testing.T) {
 func TestJournal_RefusedWritesAreLeftOut(t *testing.T) {
 	w, store := watched(t)
 	w.refuse = true
-	if err := store.Abandon(t.Context(), grant.ReleaseWrite{ID: "g", Me: "me"}); err != nil {
+	if err := store.Abandon(t.Context(), grant.ReleaseWrite{ID: ours, Me: "me"}); err != nil {
 		t.Fatal(err)
 	}
 	if all := w.journal.told(); len(all) != 0 {
@@ -213,33 +219,33 @@ func TestJournal_Unsettled(t *testing.T) {
 	if got := w.journal.unsettled(later(), ordinary); len(got) != 1 {
 		t.Errorf("a dead holder's attempt: %v", got)
 	}
-	if w.journal.recovering("g") {
+	if w.journal.recovering(ours) {
 		t.Error("a first attempt is called a recovery")
 	}
-	if err := store.Release(t.Context(), grant.ReleaseWrite{ID: "g", Me: "a"}); err != nil {
+	if err := store.Release(t.Context(), grant.ReleaseWrite{ID: ours, Me: "a"}); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.journal.unsettled(later(), ordinary); len(got) != 1 {
 		t.Errorf("a release leaves the attempt where it is: %v", got)
 	}
 	w.lease(t, store, "b", at7)
-	if !w.journal.recovering("g") {
+	if !w.journal.recovering(ours) {
 		t.Error("a second attempt is not called a recovery")
 	}
-	if err := store.Commit(t.Context(), grant.CommitWrite{ID: "g", Me: "b", Generation: 7}); err != nil {
+	if err := store.Commit(t.Context(), grant.CommitWrite{ID: ours, Me: "b", Generation: 7}); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.journal.unsettled(later(), ordinary); len(got) != 0 {
 		t.Errorf("after a commit: %v; the attempt is at a pair that is gone", got)
 	}
 	w.lease(t, store, "c", map[string]any{"generation": number(8)})
-	if err := store.Verdict(t.Context(), grant.VerdictWrite{ID: "g", Me: "c", Health: grant.ReauthorizationRequired, Reason: grant.AnswerLost}); err != nil {
+	if err := store.Verdict(t.Context(), grant.VerdictWrite{ID: ours, Me: "c", Health: grant.ReauthorizationRequired, Reason: grant.AnswerLost}); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.journal.dead(); len(got) != 1 {
 		t.Errorf("after a verdict: %v", got)
 	}
-	if err := store.Consent(t.Context(), grant.ConsentWrite{ID: "g"}); err != nil {
+	if err := store.Consent(t.Context(), grant.ConsentWrite{ID: ours}); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.journal.dead(); len(got) != 0 {
@@ -251,7 +257,7 @@ func TestJournal_Unsettled(t *testing.T) {
 func TestJournal_Lateness(t *testing.T) {
 	w, store := watched(t)
 	due := w.now.Add(40 * time.Second)
-	if err := store.Commit(t.Context(), grant.CommitWrite{ID: "g", Me: "a", Times: grant.Times{RefreshAt: due, WakeAt: due}}); err != nil {
+	if err := store.Commit(t.Context(), grant.CommitWrite{ID: ours, Me: "a", Times: grant.Times{RefreshAt: due, WakeAt: due}}); err != nil {
 		t.Fatal(err)
 	}
 	w.now = due.Add(3 * time.Second)
@@ -263,5 +269,18 @@ func TestJournal_Lateness(t *testing.T) {
 	}
 	if median, _ := w.journal.lateness(); median != 0 {
 		t.Errorf("the same lease is told twice: %s", median)
+	}
+}
+
+// What other tests leave open on the same stack keeps nobody from coming to rest.
+func TestJournal_OfTheFleetAlone(t *testing.T) {
+	w, store := watched(t)
+	lease := grant.LeaseWrite{ID: others, Me: "me", Kind: grant.KindRefresh, At: w.now, Deadline: w.now}
+	if _, err := store.Lease(t.Context(), lease); err != nil {
+		t.Fatal(err)
+	}
+	w.lease(t, store, "me", map[string]any{"generation": number(1)})
+	if told := w.journal.told(); len(told) != 1 || len(told[ours]) != 1 {
+		t.Errorf("the journal tells of %v", told)
 	}
 }
