@@ -68,14 +68,11 @@ func (x *removeConnection) Run(ctx context.Context, d *desk) error {
 // deletes it where its pairs live, then in the table. One that is gone already
 // was removed by a former run.
 func (x *removeConnection) removeGrant(ctx context.Context, d *desk, id grant.ID) error {
-	g, err := d.grants.Read(ctx, id)
+	err := d.grants.SetEnabled(ctx, id, false, time.Time{})
 	if errors.Is(err, grant.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
-		return err
-	}
-	if err := d.grants.SetEnabled(ctx, id, false, time.Time{}); err != nil {
 		return fmt.Errorf("disabling grant %s: %w", id, err)
 	}
 	if x.Revoke {
@@ -83,7 +80,8 @@ func (x *removeConnection) removeGrant(ctx context.Context, d *desk, id grant.ID
 			return err
 		}
 	}
-	if g, err = d.grants.Read(ctx, id); err != nil { // as it is since nobody begins with it any more
+	g, err := d.grants.Read(ctx, id) // as it is since nobody begins with it any more
+	if err != nil {
 		return err
 	}
 	if atWork(g, d.now()) {
