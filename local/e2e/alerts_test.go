@@ -43,6 +43,7 @@ type notice struct {
 	Type string `json:"type"`
 	Data struct {
 		Grant       string `json:"grant"`
+		Client      string `json:"client"`
 		Reason      string `json:"reason"`
 		Waiting     *int   `json:"cells_waiting"`
 		Reconnect   string `json:"reconnect_url"`

@@ -162,7 +162,7 @@ func (w *world) secretsKnown(t *testing.T) map[string][]string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, h := range w.hotels {
-		known["the client secret of "+h.client] = forms("secret-of-" + h.client)
+		known["the client secret of "+h.client] = forms("secret-of-" + h.client) // and of those that follow it, which end so
 		known["the signing secret of "+h.id] = forms(h.signing)
 		if h.hooks != "" {
 			known["the webhook secret of "+h.id] = forms(h.hooks)

@@ -160,6 +160,7 @@ var stories = []story{
 	{"links_that_do_not_work", refuseLinks},
 	{"disabled_and_enabled", switchOffAndOn},
 	{"an_operators_year", operate},
+	{"a_registration_that_is_refused", bringTheRightSecret},
 	{"a_new_epoch_before_the_quota", turnTheEpoch},
 	{"secrets_manager_refuses_for_a_while", settleLater},
 	{"an_unreadable_answer", keepTheUnreadable},

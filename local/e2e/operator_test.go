@@ -18,7 +18,7 @@ import (
 // are rotated, the pair moves to the other home, the tokens are revoked and
 // everything is removed.
 func operate(t *testing.T, w *world) {
-	h := connected(t, w, "guarda-1", booking{persona: sandbox.Cloudbeds})
+	h := connected(t, w, "monsanto-1", booking{persona: sandbox.Cloudbeds})
 	h.settled(t, 10*time.Second)
 	h.changeSecret(t)
 	w.must(t, "", "keys", "rotate")

@@ -97,7 +97,7 @@ func (c Config) complete() (Config, error) {
 		c.Kills = max(1, c.Rotations/rotationsPerKill)
 	}
 	if c.Stops == 0 {
-		c.Stops = max(1, c.Rotations/rotationsPerStop)
+		c.Stops = c.Rotations / rotationsPerStop
 	}
 	return c, errors.Join(problems...)
 }
