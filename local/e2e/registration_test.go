@@ -18,8 +18,9 @@ func bringTheRightSecret(t *testing.T, w *world) {
 	if err := w.books.AddClient(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
+	h.bringForward(t)
+	other.bringForward(t)
 	for _, refused := range []*hotel{h, other} { // one may be its own fault, two are the client's
-		refused.bringForward(t)
 		w.awaitEvent(t, 20*time.Second, "exchange_failed", "grant", refused.grant, "class", "bad_client")
 	}
 	h.bringForward(t)
