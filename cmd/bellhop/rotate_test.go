@@ -254,6 +254,27 @@ func TestRotate_InTrouble(t *testing.T) {
 	o.stored("gen", "fresh", "")
 }
 
+// While the provider refuses the present secret every grant of the client fails
+// and is held: one of them is good enough to try the new one on.
+func TestRotate_WhenEveryGrantFails(t *testing.T) {
+	o := newOffice(t)
+	o.connects()
+	o.fails("lisbon-1")
+	o.accepts("fresh")
+	o.must("fresh", "clients", "rotate", "cloud")
+	o.stored("cloud", "fresh", "")
+}
+
+// fails lets a grant have met a provider that refuses our registration.
+func (o *office) fails(id grant.ID) {
+	o.t.Helper()
+	o.leases(id)
+	left := grant.ReleaseWrite{ID: id, Me: "other", WakeAt: o.desk.now().Add(time.Hour), Held: bucket.WhyClient, Failed: true}
+	if err := o.store.Abandon(o.t.Context(), left); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
 // Where a secret cannot be tried it is not even stored.
 func TestRotate_NothingToTryOn(t *testing.T) {
 	o := newOffice(t)

@@ -36,7 +36,8 @@ type trial struct {
 const mintFor = 8 * time.Second
 
 // choose returns the grant to try on: the one that was named, or the first one
-// that is as well as can be.
+// that is as well as can be. While the provider refuses the present secret, all of
+// them fail, and one that does is good enough.
 func (t trial) choose(ctx context.Context, named grant.ID) (grant.Grant, error) {
 	if t.profile.Token.Mints() {
 		return grant.Grant{}, nil
@@ -56,10 +57,10 @@ func (t trial) choose(ctx context.Context, named grant.ID) (grant.Grant, error) 
 		if failed = err; err != nil {
 			return false
 		}
-		if t.fits(g) && g.Failures == 0 && len(g.Attempts)+len(g.Asides) == 0 {
+		if t.fits(g) && len(g.Attempts)+len(g.Asides) == 0 && (found.ID == "" || g.Failures < found.Failures) {
 			found = g
 		}
-		return found.ID == ""
+		return found.ID == "" || found.Failures > 0
 	})
 	if err := errors.Join(err, failed); err != nil {
 		return found, fmt.Errorf("looking for a grant to try on: %w", err)
@@ -128,7 +129,7 @@ func (t trial) refresh(ctx context.Context, stored connection.Secrets) (oauth.Ou
 	config.Exchange = heard
 	config.Secrets = offered{Current: stored.Next, Next: stored.Current, Username: stored.Username,
 		Password: stored.Password, Headers: stored.Headers, Version: stored.Version}
-	err := t.desk.grants.Hasten(ctx, grant.HastenWrite{ID: t.grant.ID, Presented: t.grant.Generation, At: now, Skew: grant.Skew})
+	err := t.desk.grants.Hasten(ctx, grant.HastenWrite{ID: t.grant.ID, Presented: t.grant.Generation, At: now, Skew: grant.Skew, Person: true})
 	if err == nil {
 		err = once(ctx, refresh.New(config), refresh.Wake{Grant: t.grant.ID, Correlation: "clients rotate"})
 	}

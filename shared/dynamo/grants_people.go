@@ -57,7 +57,10 @@ func (s *Grants) Hasten(ctx context.Context, w grant.HastenWrite) error {
 	c := newChange("Hasten", w.ID)
 	c.ifGeneration(w.Presented)
 	c.ifNotHeld(w.At, w.Skew)
-	c.when("attribute_not_exists(reauth) and attribute_not_exists(failures) and attribute_not_exists(held)")
+	c.when("attribute_not_exists(reauth)")
+	if !w.Person {
+		c.when("attribute_not_exists(failures) and attribute_not_exists(held)")
+	}
 	c.put("refresh_at", ms(w.At))
 	c.wake(w.At)
 	return s.done(ctx, c)

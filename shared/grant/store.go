@@ -227,6 +227,9 @@ type HastenWrite struct {
 	Presented int64
 	At        time.Time
 	Skew      time.Duration
+	// Person says that an operator asks, who has come to mend what made it fail:
+	// neither failures nor a hold stand against that.
+	Person bool
 }
 
 // SettleWrite names the home of the pair of Generation. Without a Ref the pair

@@ -138,6 +138,11 @@ func hasten(b *bench) {
 	}))
 	b.changes(g, func() error { return b.s.Hasten(b.ctx, write(g)) }, due) // its token is kept alive too
 
+	g = b.made(func(g *grant.Grant) { g.Failures, g.Held = 3, "bad_client" })
+	w := write(g)
+	w.Person = true // who has come to mend it
+	b.changes(g, func() error { return b.s.Hasten(b.ctx, w) }, due)
+
 	for why, edit := range map[string]func(*grant.Grant){
 		"somebody refreshes it just now":         leased("holder"),
 		"the token is of an older generation":    func(g *grant.Grant) { g.Generation = 4 },

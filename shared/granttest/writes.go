@@ -165,7 +165,10 @@ func (m *Memory) Judge(ctx context.Context, w grant.JudgeWrite) error {
 // Hasten implements [grant.Store].
 func (m *Memory) Hasten(ctx context.Context, w grant.HastenWrite) error {
 	return m.change(ctx, "Hasten", w.ID, func(g *grant.Grant) bool {
-		if g.Generation != w.Presented || held(*g, w.At, w.Skew) || g.Health == grant.ReauthorizationRequired || g.Failures > 0 || g.Held != "" {
+		if g.Generation != w.Presented || held(*g, w.At, w.Skew) || g.Health == grant.ReauthorizationRequired {
+			return false
+		}
+		if !w.Person && (g.Failures > 0 || g.Held != "") {
 			return false
 		}
 		g.RefreshAt, g.WakeAt = w.At, w.At
