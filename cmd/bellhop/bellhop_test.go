@@ -136,6 +136,7 @@ func newOffice(t *testing.T) *office {
 		secrets: o, sealer: o, keys: o, episodes: o.alerts, lanes: o, buckets: &buckettest.Memory{}, wakes: queueFake{o, &o.wakes}, updates: queueFake{o, &o.updates},
 		defaults: defaults{RedirectURI: "https://connect.example.com/oauth/callback", PublicURL: "https://connect.example.com", TokenHome: grant.HomeSecrets},
 		now:      func() time.Time { return noon },
+		wait:     func(_ context.Context, d time.Duration) error { o.passes(d); return nil },
 	}
 	pairs := vault.New(seal.NewSource(o, nil), map[string]grant.Home{grant.HomeSecrets: o.home})
 	o.desk.homes = pairs

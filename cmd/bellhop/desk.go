@@ -37,6 +37,7 @@ type desk struct {
 	updates   sender // the rates queue
 	defaults  defaults
 	now       func() time.Time
+	wait      func(ctx context.Context, d time.Duration) error
 
 	in   io.Reader
 	out  io.Writer

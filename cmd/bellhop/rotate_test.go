@@ -260,8 +260,19 @@ func TestRotate_WhenEveryGrantFails(t *testing.T) {
 	o := newOffice(t)
 	o.connects()
 	o.fails("lisbon-1")
+	refused := bucket.ClientRefusal{Grant: "lisbon-1", Code: "invalid_client", Status: 401, SecretVersion: "v1"}
+	for _, refused.Grant = range []string{"lisbon-1", "porto-1"} {
+		o.tells("cloud", func(b bucket.Bucket) bucket.Bucket { return b.ClientRefused(refused, o.desk.now()) })
+	}
 	o.accepts("fresh")
-	o.must("fresh", "clients", "rotate", "cloud")
+	began := o.desk.now()
+	_, errs, code := o.run("fresh", "clients", "rotate", "cloud")
+	if b, err := o.desk.buckets.Read(t.Context(), bucket.OfClient("cloud")); err != nil || b.Troubled() {
+		t.Errorf("the others do not know that the registration is good again: %+v, %v", b.Trouble, err)
+	}
+	if waited := o.desk.now().Sub(began); code != exitOK || waited < 10*time.Second || waited > patience || !strings.Contains(errs, "asked again in") {
+		t.Errorf("exit %d after %s: %s", code, waited, errs)
+	}
 	o.stored("cloud", "fresh", "")
 }
 

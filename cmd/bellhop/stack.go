@@ -89,6 +89,7 @@ func furnish(cfg aws.Config, out map[string]string) (*desk, error) {
 		updates:  sqs.New(queues, need("RatesQueueUrl")),
 		defaults: defaults{RedirectURI: need("RedirectUri"), PublicURL: need("PublicUrl"), TokenHome: need("TokenHome")},
 		now:      time.Now,
+		wait:     wait,
 	}
 	provider := oauth.NewClient(oauth.Config{})
 	d.cycle = refresh.Config{

@@ -123,6 +123,9 @@ func (t trial) mint(ctx context.Context, stored connection.Secrets) oauth.Outcom
 // present one comes second, as for everybody else: a grant is not to suffer for
 // a secret that was mistyped.
 func (t trial) refresh(ctx context.Context, stored connection.Secrets) (oauth.Outcome, error) {
+	if err := t.patient(ctx, stored); err != nil {
+		return oauth.Outcome{Class: oauth.NotSent}, err
+	}
 	now := t.desk.now()
 	heard := &listener{exchanger: t.desk.cycle.Exchange, secret: stored.Next, answer: oauth.Outcome{Class: oauth.NotSent}}
 	config := t.desk.cycle
@@ -140,6 +143,36 @@ func (t trial) refresh(ctx context.Context, stored connection.Secrets) (oauth.Ou
 	return heard.answer, err
 }
 
+// patience is how long a trial waits for the provider's other grants: as long as
+// another secret than the refused one is kept back.
+const patience = 30 * time.Second
+
+// patient waits until the client's bucket lets another secret be tried, if that
+// is soon. What takes longer is the exchange's to say.
+func (t trial) patient(ctx context.Context, stored connection.Secrets) error {
+	b, err := t.desk.buckets.Read(ctx, bucket.OfClient(t.client.ID))
+	if err != nil {
+		return fmt.Errorf("what the grants of client %s share: %w", t.client.ID, err)
+	}
+	no := b.Look(bucket.Ask{Grant: string(t.grant.ID), SecretVersion: stored.Version}, t.desk.now())
+	d := no.At.Sub(t.desk.now())
+	if no.Goes() || d > patience {
+		return nil
+	}
+	fmt.Fprintf(t.desk.errs, "bellhop: the provider is asked again in %s (%s)\n", d.Round(time.Second), no.Why)
+	return t.desk.wait(ctx, d)
+}
+
+// wait is [desk]'s on a real clock.
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // once refreshes one grant, in the order of functions/refresher, which says why.
 func once(ctx context.Context, cycle *refresh.Cycle, w refresh.Wake) error {
 	run, err := cycle.Lease(ctx, w)
@@ -147,6 +180,7 @@ func once(ctx context.Context, cycle *refresh.Cycle, w refresh.Wake) error {
 		return err
 	}
 	defer run.Report(ctx)
+	defer run.Leave(ctx)
 	if plan := run.Recover(ctx); plan.Step != grant.Present {
 		_, err := run.Abandon(ctx, time.Time{}) // something is to be put right first, by the functions
 		return errors.Join(refresh.ErrNotNow, err)
