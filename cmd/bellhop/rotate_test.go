@@ -286,6 +286,25 @@ func (o *office) fails(id grant.ID) {
 	}
 }
 
+// A connection whose grant is gone, because somebody removes it just now, is none
+// to try on, and no obstacle.
+func TestRotate_BesideAConnectionThatGoes(t *testing.T) {
+	o := newOffice(t)
+	o.addClients()
+	gone := addLisbon("cloud")
+	gone[2] = "albufeira-1" // comes first
+	o.must("", gone...)
+	if err := errors.Join(o.store.SetEnabled(t.Context(), "albufeira-1", false, time.Time{}),
+		o.store.Remove(t.Context(), grant.RemoveWrite{ID: "albufeira-1", At: noon})); err != nil {
+		t.Fatal(err)
+	}
+	o.must("", addLisbon("cloud")...)
+	o.consents("lisbon-1")
+	o.accepts("fresh")
+	o.must("fresh", "clients", "rotate", "cloud")
+	o.stored("cloud", "fresh", "")
+}
+
 // Where a secret cannot be tried it is not even stored.
 func TestRotate_NothingToTryOn(t *testing.T) {
 	o := newOffice(t)

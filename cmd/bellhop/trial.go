@@ -54,6 +54,9 @@ func (t trial) choose(ctx context.Context, named grant.ID) (grant.Grant, error) 
 		}
 		seen[c.Grant] = true
 		g, err := t.desk.grants.Read(ctx, c.Grant)
+		if errors.Is(err, grant.ErrNotFound) {
+			return true // somebody removes that connection just now
+		}
 		if failed = err; err != nil {
 			return false
 		}
