@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"bellhop/shared/cloud"
 	"bellhop/shared/dynamo"
 	"bellhop/shared/event"
+	"bellhop/shared/profile"
 	"bellhop/shared/seal"
 	"bellhop/shared/secretsmanager"
 	"bellhop/shared/settings"
@@ -42,11 +44,9 @@ func run(ctx context.Context, getenv func(string) string) error {
 // wire puts the alerter together. It makes no request.
 func wire(getenv func(string) string) (*alerter, error) {
 	c, err := settings.Read[variables](getenv)
-	if err != nil {
-		return nil, err
-	}
-	aws, err := cloud.Config()
-	if err != nil {
+	aws, cloudErr := cloud.Config()
+	_, profileErr := profile.Load()
+	if err := errors.Join(err, cloudErr, profileErr); err != nil {
 		return nil, err
 	}
 	tables, secrets := dynamo.NewClient(aws), secretsmanager.NewClient(aws)

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"bellhop/shared/event"
 	"bellhop/shared/grant"
 	"bellhop/shared/oauth"
+	"bellhop/shared/profile"
 	"bellhop/shared/seal"
 	"bellhop/shared/secretsmanager"
 	"bellhop/shared/settings"
@@ -46,11 +48,9 @@ func run(ctx context.Context, getenv func(string) string) error {
 // wire puts the doors together. It makes no request.
 func wire(getenv func(string) string) (*webhook, error) {
 	c, err := settings.Read[variables](getenv)
-	if err != nil {
-		return nil, err
-	}
-	aws, err := cloud.Config()
-	if err != nil {
+	aws, cloudErr := cloud.Config()
+	_, profileErr := profile.Load()
+	if err := errors.Join(err, cloudErr, profileErr); err != nil {
 		return nil, err
 	}
 	tables, secrets, queues := dynamo.NewClient(aws), secretsmanager.NewClient(aws), sqs.NewClient(aws)
