@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/sync/errgroup"
-
 	"bellhop/shared/alert"
 	"bellhop/shared/bucket"
 	"bellhop/shared/connection"
@@ -25,38 +23,20 @@ func (a *alerter) tellClient(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("finding the channels: %w", err)
 	}
-	var names []string
-	var owed []alert.Channel
-	var kind alert.Kind // the same for all that are owed anything
-	for _, c := range channels {
-		names = append(names, c.Name())
-		if k := alert.ClientOwed(b, c.Name()); k != alert.Nothing {
-			owed, kind = append(owed, c), k
-		}
-	}
+	owed, kind := owing(channels, func(channel string) alert.Kind { return alert.ClientOwed(b, channel) })
 	if len(owed) > 0 {
 		err = a.deliverClient(ctx, b, kind, owed)
 	}
-	return errors.Join(err, a.settleClient(ctx, name, names))
+	return errors.Join(err, a.settleClient(ctx, name, names(channels)))
 }
 
-// deliverClient sends one message to these channels. One that fails holds no
-// other.
+// deliverClient sends one message to these channels.
 func (a *alerter) deliverClient(ctx context.Context, b bucket.Bucket, kind alert.Kind, owed []alert.Channel) error {
 	m, err := a.composeClient(ctx, b, kind)
 	if err != nil {
 		return err
 	}
-	results := make([]error, len(owed))
-	var group errgroup.Group
-	for i, c := range owed {
-		group.Go(func() error {
-			results[i] = a.sendClient(ctx, c, b.Name, m)
-			return nil
-		})
-	}
-	_ = group.Wait()
-	return errors.Join(results...)
+	return errors.Join(toAll(owed, func(c alert.Channel) error { return a.sendClient(ctx, c, b.Name, m) })...)
 }
 
 // sendClient claims, sends, marks. A message that is not ours to send any more

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"bellhop/shared/alert"
 	"bellhop/shared/bucket"
@@ -120,23 +119,14 @@ func (a *alerter) episodes(ctx context.Context, g grant.Grant) ([]alert.Episode,
 	return append(open, e), nil
 }
 
-// bring sends what one episode owes, to all channels side by side, and sets
-// when to look at it again.
+// bring sends what one episode owes, and sets when to look at it again.
 func (a *alerter) bring(ctx context.Context, g grant.Grant, e alert.Episode, channels []alert.Channel) error {
-	var names []string
-	var owed []alert.Channel
-	var kind alert.Kind // the same for all that are owed anything
-	for _, c := range channels {
-		names = append(names, c.Name())
-		if k := e.Owed(g, c.Name()); k != alert.Nothing {
-			owed, kind = append(owed, c), k
-		}
-	}
+	owed, kind := owing(channels, func(channel string) alert.Kind { return e.Owed(g, channel) })
 	err := a.deliver(ctx, g, &e, kind, owed)
-	return errors.Join(err, a.look(ctx, g, e, names))
+	return errors.Join(err, a.look(ctx, g, e, names(channels)))
 }
 
-// deliver sends one message to these channels. One that fails holds no other.
+// deliver sends one message to these channels.
 func (a *alerter) deliver(ctx context.Context, g grant.Grant, e *alert.Episode, kind alert.Kind, owed []alert.Channel) error {
 	if len(owed) == 0 {
 		return nil
@@ -145,15 +135,7 @@ func (a *alerter) deliver(ctx context.Context, g grant.Grant, e *alert.Episode, 
 	if err != nil {
 		return err
 	}
-	results := make([]error, len(owed))
-	var group errgroup.Group
-	for i, c := range owed {
-		group.Go(func() error {
-			results[i] = a.send(ctx, c, m)
-			return nil
-		})
-	}
-	_ = group.Wait()
+	results := toAll(owed, func(c alert.Channel) error { return a.send(ctx, c, m) })
 	told := map[alert.Kind]map[string]time.Time{alert.Opened: e.Opened, alert.Recovered: e.Closed}[kind]
 	for i, c := range owed {
 		if results[i] == nil {
@@ -181,6 +163,37 @@ func (a *alerter) send(ctx context.Context, c alert.Channel, m alert.Message) er
 		return errors.Join(err, a.outbox.Unclaim(mark, claim))
 	}
 	return a.outbox.Delivered(mark, claim)
+}
+
+// owing picks the channels that are owed a message. It is of one kind for all of
+// them, since it follows from what they are told about.
+func owing(channels []alert.Channel, of func(channel string) alert.Kind) (owed []alert.Channel, kind alert.Kind) {
+	for _, c := range channels {
+		if k := of(c.Name()); k != alert.Nothing {
+			owed, kind = append(owed, c), k
+		}
+	}
+	return owed, kind
+}
+
+func names(channels []alert.Channel) []string {
+	var all []string
+	for _, c := range channels {
+		all = append(all, c.Name())
+	}
+	return all
+}
+
+// toAll sends to these channels side by side, so that one that hangs or fails
+// holds no other, and returns what each said.
+func toAll(channels []alert.Channel, send func(alert.Channel) error) []error {
+	results := make([]error, len(channels))
+	var group sync.WaitGroup
+	for i, c := range channels {
+		group.Go(func() { results[i] = send(c) })
+	}
+	group.Wait()
+	return results
 }
 
 // claimant is a fresh name for a claim.
