@@ -182,8 +182,7 @@ func once(ctx context.Context, cycle *refresh.Cycle, w refresh.Wake) error {
 	if err != nil {
 		return err
 	}
-	defer run.Report(ctx)
-	defer run.Leave(ctx)
+	defer run.End(ctx)
 	if plan := run.Recover(ctx); plan.Step != grant.Present {
 		_, err := run.Abandon(ctx, time.Time{}) // something is to be put right first, by the functions
 		return errors.Join(refresh.ErrNotNow, err)

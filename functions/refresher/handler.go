@@ -58,8 +58,7 @@ func (r *refresher) refresh(ctx context.Context, w refresh.Wake) (again time.Tim
 	if err != nil {
 		return time.Time{}, err
 	}
-	defer run.Report(ctx) // one event, whatever it comes to
-	defer run.Leave(ctx)  // what the client's other grants must know
+	defer run.End(ctx) // tells the client's other grants, and one event, what it came to
 
 	switch plan := run.Recover(ctx); plan.Step {
 	case grant.Roll:

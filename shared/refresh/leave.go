@@ -15,19 +15,25 @@ import (
 // of the client goes on.
 const retriesAtOnce = 25
 
-// Leave tells the client's other grants what this run has found out: that a call
-// was not made after all, that the turn is the next one's, that the endpoint
-// answers, that our registration is good, that refusals were wrong. It comes
-// last, when the answer is safe. Ordinarily there is nothing to tell, and what
+// End comes last, when the answer is safe: it tells the client's other grants
+// what this run has found out, and writes the run's one event and its metrics.
+func (r *Run) End(ctx context.Context) {
+	r.leave(ctx)
+	r.emit(ctx)
+}
+
+// leave tells the client's other grants that a call was not made after all, that
+// the turn is the next one's, that the endpoint answers, that our registration is
+// good, that refusals were wrong. Ordinarily there is nothing to tell, and what
 // cannot be told is found out again.
-func (r *Run) Leave(ctx context.Context) {
+func (r *Run) leave(ctx context.Context) {
 	if !r.shares() || !r.report.asked {
 		return
 	}
 	client := bucket.OfClient(r.snapshot.Client)
 	known, err := r.c.Buckets.Read(ctx, client)
-	if err != nil || len(r.share.unsent) > 0 || r.share.turned || !reflect.DeepEqual(known, r.leave(known)) {
-		known, err = r.change(ctx, client, r.leave)
+	if err != nil || len(r.share.unsent) > 0 || r.share.turned || !reflect.DeepEqual(known, r.left(known)) {
+		known, err = r.change(ctx, client, r.left)
 	}
 	if err == nil {
 		r.retry(ctx, known.Retries())
@@ -39,8 +45,8 @@ func (r *Run) Leave(ctx context.Context) {
 	}
 }
 
-// leave is what the client's bucket is to know.
-func (r *Run) leave(b bucket.Bucket) bucket.Bucket {
+// left is what the client's bucket is to know.
+func (r *Run) left(b bucket.Bucket) bucket.Bucket {
 	for _, nonce := range r.share.unsent {
 		b = b.Refund(nonce)
 	}

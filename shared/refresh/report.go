@@ -67,8 +67,8 @@ func (p *report) settled(home bool) {
 	}
 }
 
-// Report writes the run's one event and its metrics.
-func (r *Run) Report(ctx context.Context) {
+// emit writes the run's one event and its metrics.
+func (r *Run) emit(ctx context.Context) {
 	p, log, provider := r.report, r.c.Log, r.snapshot.Provider
 	if p.asked && p.answer.Took > 0 {
 		log.Observe(event.ExchangeLatency, p.answer.Took, provider)

@@ -126,7 +126,7 @@ func (c *crowd) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer run.Leave(ctx)
+	defer run.End(ctx)
 	switch plan := run.Recover(ctx); plan.Step {
 	case grant.Roll:
 		_, err = run.Roll(ctx, plan)
