@@ -12,8 +12,6 @@ package bucket
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -146,17 +144,6 @@ func pause(ctx context.Context, try int) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// fraction hashes its parts to a number in [0, 1): jitter that is the same for
-// the same grant every time.
-func fraction(parts ...string) float64 {
-	h := sha256.New()
-	for _, p := range parts {
-		h.Write([]byte(p))
-		h.Write([]byte{0})
-	}
-	return float64(binary.BigEndian.Uint64(h.Sum(nil))>>11) / (1 << 53)
 }
 
 func later(a, b time.Time) time.Time {

@@ -3,6 +3,8 @@ package bucket
 import (
 	"strconv"
 	"time"
+
+	"bellhop/shared/jitter"
 )
 
 // Pauses when the provider does not say how long: full jitter
@@ -56,8 +58,7 @@ func (b Bucket) Hold(why string, until, now time.Time) Bucket {
 // unsaid is how long the next hold lasts when the provider does not say.
 func (b Bucket) unsaid() time.Duration {
 	ceiling := min(firstHold<<min(max(b.Holds, 0), 16), mostHold)
-	f := fraction("hold", b.Name, strconv.Itoa(b.Holds), strconv.FormatInt(b.HoldUntil.UnixMilli(), 10))
-	return shortestHold + time.Duration(f*float64(ceiling-shortestHold))
+	return shortestHold + jitter.Of(ceiling-shortestHold, "hold", b.Name, strconv.Itoa(b.Holds), strconv.FormatInt(b.HoldUntil.UnixMilli(), 10))
 }
 
 // Heard notes that the provider answered a call: the next hold is a first one
@@ -85,7 +86,7 @@ func (b Bucket) spread(what, id string) time.Duration {
 		n = uncounted
 	}
 	back := min(max(time.Duration(n)*betweenTwo, shortestBack), longestBack)
-	return time.Duration(fraction(what, id) * float64(back))
+	return jitter.Of(back, what, id)
 }
 
 // resumes is when an exchange may be made again. A code waits for the hold alone:

@@ -1,6 +1,10 @@
 package bucket
 
-import "time"
+import (
+	"time"
+
+	"bellhop/shared/jitter"
+)
 
 // Lane is the turn of one exchange, where a provider revokes a family of tokens
 // when it is used twice at once. It is like a lease: whoever dies leaves it by
@@ -26,7 +30,7 @@ func (l Lane) busy(me string, now time.Time) bool {
 // again is when to ask again: soon, each at a moment of its own, and not after
 // the turn is surely over.
 func (l Lane) again(a Ask, now time.Time) time.Time {
-	at := now.Add(time.Second + time.Duration(fraction("lane", a.Grant, a.Nonce)*float64(longestTurn-time.Second)))
+	at := now.Add(time.Second + jitter.Of(longestTurn-time.Second, "lane", a.Grant, a.Nonce))
 	if over := l.Until.Add(skew + time.Millisecond); over.Before(at) {
 		return over
 	}

@@ -3,6 +3,8 @@ package bucket
 import (
 	"slices"
 	"time"
+
+	"bellhop/shared/jitter"
 )
 
 // Rules are what a provider's profile asks of a client's bucket. The zero value
@@ -110,5 +112,5 @@ func (b Bucket) taken(a Ask) bool {
 const longestStagger = 2 * time.Second
 
 func stagger(a Ask) time.Duration {
-	return time.Duration(fraction("stagger", a.Grant, a.Nonce) * float64(longestStagger))
+	return jitter.Of(longestStagger, "stagger", a.Grant, a.Nonce)
 }

@@ -2,13 +2,12 @@ package drain
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"time"
 
 	"bellhop/shared/dialect"
+	"bellhop/shared/jitter"
 	"bellhop/shared/ledger"
 	"bellhop/shared/wake"
 )
@@ -106,7 +105,7 @@ func (h *Holding) holdUntil(p pause, now time.Time) time.Time {
 	if p.until.IsZero() {
 		return now.Add(backoff(seed, h.failures))
 	}
-	return later(p.until, now).Add(share(seed, spread))
+	return later(p.until, now).Add(jitter.Of(spread, seed))
 }
 
 // backoff is the wait after so many failures in a row: exponential, with full
@@ -116,18 +115,7 @@ func backoff(seed string, failures int) time.Duration {
 	if n := max(failures, 1) - 1; n < 10 {
 		most = min(firstBackoff<<n, mostBackoff)
 	}
-	return max(share(seed, most), most/8)
-}
-
-// share is a part of d between none and all of it, by hash.
-func share(seed string, d time.Duration) time.Duration {
-	f := fnv.New64a()
-	_, _ = f.Write([]byte(seed)) // a hash takes everything
-	// The low bits of FNV over similar short strings are alike; its finished
-	// sum, hashed once more as bytes, is not.
-	f2 := fnv.New32a()
-	_, _ = f2.Write(binary.BigEndian.AppendUint64(nil, f.Sum64()))
-	return time.Duration(float64(d) * float64(f2.Sum32()) / (1 << 32))
+	return max(jitter.Of(most, seed), most/8)
 }
 
 // wakeSoon sends a wake of the rates queue, with the delay that hits its second

@@ -26,7 +26,7 @@ func (t Times) KeptAlive(id ID, token profile.Token) Times {
 	at := t.RefreshAt
 	if idle := token.RefreshIdle.D(); idle > 0 {
 		share := time.Duration(idleShare * float64(idle))
-		at = earliest(at, t.Issued.Add(share-jitter(id, share)))
+		at = earliest(at, t.Issued.Add(share-lead(id, share)))
 	}
 	if t.RefreshExpires.Sub(t.Issued) > shortestAge {
 		at = earliest(at, t.RefreshExpires.Add(-advisoryMargin))

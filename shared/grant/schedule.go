@@ -1,11 +1,10 @@
 package grant
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"strconv"
 	"time"
 
+	"bellhop/shared/jitter"
 	"bellhop/shared/profile"
 )
 
@@ -30,7 +29,7 @@ const (
 func TimesOf(id ID, p Pair, rule profile.RefreshRule) Times {
 	life := p.Expires.Sub(p.Issued)
 	window := min(advisoryWindow(life, p.Documented, rule), life/2)
-	at := p.Expires.Add(-window - jitter(id, life))
+	at := p.Expires.Add(-window - lead(id, life))
 	if soonest := p.Issued.Add(shortestCadence); at.Before(soonest) {
 		at = soonest
 	}
@@ -54,9 +53,9 @@ func advisoryWindow(life time.Duration, documented bool, rule profile.RefreshRul
 	return max(time.Duration(share*float64(life)), margin)
 }
 
-// jitter is a twentieth of the life at most, the same for a grant every time.
-func jitter(id ID, life time.Duration) time.Duration {
-	return time.Duration(fraction("jitter", string(id)) * float64(min(max(life, 0)/20, longestJitter)))
+// lead is a twentieth of the life at most, the same for a grant every time.
+func lead(id ID, life time.Duration) time.Duration {
+	return jitter.Of(min(max(life, 0)/20, longestJitter), "jitter", string(id))
 }
 
 // LongCall is the most that one call at the provider may take.
@@ -113,8 +112,7 @@ const (
 func (g Grant) Backoff() time.Duration {
 	ceiling := firstPause << min(max(g.Failures, 0), 16)
 	ceiling = min(ceiling, longestPause, max(g.Expires.Sub(g.Issued), shortLifeRest))
-	f := fraction("backoff", string(g.ID), strconv.FormatInt(g.Generation, 10), strconv.Itoa(g.Failures))
-	return shortestPause + time.Duration(f*float64(ceiling-shortestPause))
+	return shortestPause + jitter.Of(ceiling-shortestPause, "backoff", string(g.ID), strconv.FormatInt(g.Generation, 10), strconv.Itoa(g.Failures))
 }
 
 // RetryAt is when to try again after the provider said until (zero when it did
@@ -124,16 +122,6 @@ func (g Grant) RetryAt(until, now time.Time) time.Time {
 		return earliest(until, now.Add(longestHold)).Add(WakeEarly)
 	}
 	return now.Add(g.Backoff())
-}
-
-// fraction hashes its parts to a number in [0, 1).
-func fraction(parts ...string) float64 {
-	h := sha256.New()
-	for _, p := range parts {
-		h.Write([]byte(p))
-		h.Write([]byte{0})
-	}
-	return float64(binary.BigEndian.Uint64(h.Sum(nil))>>11) / (1 << 53)
 }
 
 func earliest(a, b time.Time) time.Time {
