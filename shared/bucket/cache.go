@@ -6,14 +6,17 @@ import (
 	"time"
 )
 
-// readFor is how long a process believes what it read of a bucket.
-const readFor = 5 * time.Second
+// How long a process believes what it read of a bucket, and that a client has no
+// trouble.
+const (
+	readFor = 5 * time.Second
+	calmFor = time.Minute
+)
 
 // Cache reads buckets for decisions that need not be exact: whether the provider
-// wants to be left alone, whether it refuses us. A process asks at most once in
-// five seconds for each bucket, so ordinary refreshing and pushing costs hardly
-// a call. What is counted or taken is decided on a fresh read, by [Change]. It is
-// safe for concurrent use.
+// wants to be left alone, whether it refuses us. So ordinary refreshing and
+// pushing costs hardly a call. What is counted or taken is decided on a fresh
+// read, by [Change]. It is safe for concurrent use.
 type Cache struct {
 	store Store
 	now   func() time.Time
@@ -34,11 +37,29 @@ func NewCache(s Store, now func() time.Time) *Cache {
 
 // Read returns the bucket as it was at most five seconds ago.
 func (c *Cache) Read(ctx context.Context, name string) (Bucket, error) {
+	return c.within(ctx, name, func(Bucket) time.Duration { return readFor })
+}
+
+// ReadTrouble is Read for those who do not ask about holds: whether the client is
+// in trouble or its provider under suspicion. That it is not may have been read a
+// minute ago. Who believes it wrongly makes one exchange that is refused, and
+// knows from then on.
+func (c *Cache) ReadTrouble(ctx context.Context, name string) (Bucket, error) {
+	return c.within(ctx, name, func(b Bucket) time.Duration {
+		if b.Troubled() || b.Suspected() || len(b.Retries()) > 0 {
+			return readFor
+		}
+		return calmFor
+	})
+}
+
+// within reads a bucket, unless it was read so lately that it is believed.
+func (c *Cache) within(ctx context.Context, name string, believed func(Bucket) time.Duration) (Bucket, error) {
 	now := c.now()
 	c.mu.Lock()
 	r, ok := c.read[name]
 	c.mu.Unlock()
-	if ok && now.Before(r.at.Add(readFor)) {
+	if ok && now.Before(r.at.Add(believed(r.bucket))) {
 		return r.bucket, nil
 	}
 	b, err := c.store.Read(ctx, name)
@@ -66,7 +87,7 @@ func (c *Cache) keep(b Bucket, now time.Time) {
 	defer c.mu.Unlock()
 	if len(c.read) >= 1000 {
 		for name, r := range c.read {
-			if !now.Before(r.at.Add(readFor)) {
+			if !now.Before(r.at.Add(calmFor)) {
 				delete(c.read, name)
 			}
 		}

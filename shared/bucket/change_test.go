@@ -101,3 +101,45 @@ func TestCache(t *testing.T) {
 		}
 	})
 }
+
+// That a client has no trouble is believed for a minute by who asks for nothing
+// else; trouble is looked at again each five seconds.
+func TestCache_Trouble(t *testing.T) {
+	refused := func(b bucket.Bucket) bucket.Bucket {
+		return b.ClientRefused(bucket.ClientRefusal{Grant: "g", Code: "invalid_client", Status: 401}, time.Now())
+	}
+	accepted := func(b bucket.Bucket) bucket.Bucket { return b.ClientAccepted("g", time.Now()) }
+	synctest.Test(t, func(t *testing.T) {
+		m := &buckettest.Memory{}
+		c, other := bucket.NewCache(m, time.Now), bucket.NewCache(m, time.Now)
+		troubled := func() bool {
+			b, err := c.ReadTrouble(t.Context(), "client/main")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b.Troubled()
+		}
+		change := func(how func(bucket.Bucket) bucket.Bucket) {
+			if _, err := other.Change(t.Context(), "client/main", how); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if troubled() {
+			t.Error("trouble of a client that was never written")
+		}
+		change(refused)
+		if time.Sleep(59 * time.Second); troubled() {
+			t.Error("read again within a minute")
+		}
+		if b, err := c.Read(t.Context(), "client/main"); err != nil || !b.Troubled() {
+			t.Errorf("who asks about holds was given a reading of a minute: %+v, %v", b, err)
+		}
+		change(accepted)
+		if time.Sleep(4 * time.Second); !troubled() {
+			t.Error("read again within five seconds")
+		}
+		if time.Sleep(time.Second); troubled() {
+			t.Error("trouble is believed for longer than five seconds")
+		}
+	})
+}

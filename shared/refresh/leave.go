@@ -31,7 +31,7 @@ func (r *Run) leave(ctx context.Context) {
 		return
 	}
 	client := bucket.OfClient(r.snapshot.Client)
-	known, err := r.c.Buckets.Read(ctx, client)
+	known, err := r.known(ctx)
 	if err != nil || len(r.share.unsent) > 0 || r.share.turned || !reflect.DeepEqual(known, r.left(known)) {
 		known, err = r.change(ctx, client, r.left)
 	}

@@ -42,6 +42,15 @@ func (r *Run) holds() string {
 	return bucket.HoldsOf(r.profile.Token, r.snapshot.Client, r.snapshot.Account)
 }
 
+// known is the client's bucket as this process knows it.
+func (r *Run) known(ctx context.Context) (bucket.Bucket, error) {
+	client := bucket.OfClient(r.snapshot.Client)
+	if r.holds() == client {
+		return r.c.Buckets.Read(ctx, client)
+	}
+	return r.c.Buckets.ReadTrouble(ctx, client)
+}
+
 // admit asks whether the exchange may be made now, and has it counted where the
 // provider counts. Ordinarily that is a look at what this process knows. False
 // comes with the outcome.
@@ -56,7 +65,7 @@ func (r *Run) admit(ctx context.Context) (oauth.Outcome, bool) {
 			return r.notNow(no, err)
 		}
 	}
-	b, err := r.c.Buckets.Read(ctx, client)
+	b, err := r.known(ctx)
 	no := b.Look(ask, r.c.Now())
 	if err != nil || !no.Goes() || !b.Writes(r.rules(), ask) {
 		return r.notNow(no, err)
