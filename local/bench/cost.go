@@ -138,8 +138,8 @@ func costOf(home string, refreshes int, counts proxy.Counts) (cost, error) {
 	return c, nil
 }
 
-// refreshAll makes each grant due and hands the function its wake, one after
-// the other.
+// refreshAll makes each grant due and hands the function a wake as the sweep
+// sends it, one after the other.
 func (f *fleet) refreshAll(ctx context.Context, ids []grant.ID) error {
 	for _, id := range ids {
 		before, err := f.grants.Read(ctx, id)
@@ -151,7 +151,9 @@ func (f *fleet) refreshAll(ctx context.Context, ids []grant.ID) error {
 			return err
 		}
 		event, err := json.Marshal(events.SQSEvent{Records: []events.SQSMessage{{
-			MessageId: "bench", Body: wake.Encode(wake.Message{Kind: wake.Grant, Grant: id, At: now}),
+			MessageId: "bench", Body: wake.Encode(wake.Message{
+				Kind: wake.Grant, Grant: id, At: now, Generation: before.Generation, Client: before.Client,
+			}),
 			Attributes: map[string]string{"MessageGroupId": before.Client},
 		}}})
 		if err != nil {
