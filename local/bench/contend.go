@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"bellhop/local/owner"
 	"bellhop/local/sandbox"
 	"bellhop/shared/grant"
 	"bellhop/shared/profile"
@@ -64,7 +65,7 @@ func (f *fleet) contentions(ctx context.Context, root string, progress func(stri
 	if err := f.switches(ctx, contendedLife, 0); err != nil {
 		return nil, err
 	}
-	if err := f.register(ctx, "contended", profile.Rotation{Policy: "detect"}); err != nil {
+	if err := f.Register(ctx, "contended", profile.Rotation{Policy: "detect"}); err != nil {
 		return nil, err
 	}
 	all := []contention{{with: "bellhop"}, {with: "x/oauth2"}}
@@ -96,7 +97,7 @@ func (f *fleet) contend(ctx context.Context, root, with string) (contention, err
 	if err := group.Wait(); err != nil {
 		return contention{}, err
 	}
-	tokens, err := f.books.Tokens(ctx)
+	tokens, err := f.Books.Tokens(ctx)
 	if err != nil {
 		return contention{}, err
 	}
@@ -123,7 +124,7 @@ func (f *fleet) contended(ctx context.Context, t *task) (property string, err er
 	}
 	j := joining{id: "contended-oauth2", client: "contended"}
 	pair, err := f.consents(ctx, j)
-	t.TokenURL, t.ClientID, t.ClientSecret = f.endpoints().Token, "id-"+j.client, secretOf(j.client)
+	t.TokenURL, t.ClientID, t.ClientSecret = f.Endpoints().Token, owner.ClientID(j.client), owner.SecretOf(j.client)
 	t.Access, t.Refresh, t.Expires = pair.Access.Reveal(), pair.Refresh.Reveal(), pair.Expires
 	return string(j.id), err
 }

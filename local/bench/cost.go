@@ -52,7 +52,7 @@ func (f *fleet) costs(ctx context.Context, progress func(string)) ([]cost, error
 	if err := f.switches(ctx, time.Hour, 0); err != nil {
 		return nil, err
 	}
-	if err := f.register(ctx, "costs", profile.Rotation{Policy: "detect"}); err != nil {
+	if err := f.Register(ctx, "costs", profile.Rotation{Policy: "detect"}); err != nil {
 		return nil, err
 	}
 	var all []cost
@@ -70,12 +70,12 @@ func (f *fleet) costs(ctx context.Context, progress func(string)) ([]cost, error
 // switches sets how the provider's tokens live from now on; a token that was
 // rotated away revokes its family when it comes again.
 func (f *fleet) switches(ctx context.Context, life, grace time.Duration) error {
-	now, err := f.books.Switches(ctx, sandbox.Cloudbeds)
+	now, err := f.Books.Switches(ctx, sandbox.Cloudbeds)
 	if err != nil {
 		return err
 	}
 	now.AccessTokenLifetime, now.ReuseGrace, now.Reuse = life.Milliseconds(), grace.Milliseconds(), sandbox.ReuseDetect
-	return f.books.SetSwitches(ctx, sandbox.Cloudbeds, now)
+	return f.Books.SetSwitches(ctx, sandbox.Cloudbeds, now)
 }
 
 // errSwept says that a sweep came between: its calls are no refresh's.

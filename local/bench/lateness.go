@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"bellhop/local/owner"
 	"bellhop/local/sandbox"
 	"bellhop/shared/grant"
 	"bellhop/shared/profile"
@@ -40,7 +41,7 @@ func (f *fleet) punctuality(ctx context.Context, progress func(string)) (punctua
 		return punctuality{}, err
 	}
 	rotation := profile.Rotation{Policy: "grace", Grace: profile.Seconds(30 * time.Second)}
-	if err := f.register(ctx, "punctual", rotation); err != nil {
+	if err := f.Register(ctx, "punctual", rotation); err != nil {
 		return punctuality{}, err
 	}
 	var all []joining
@@ -51,19 +52,19 @@ func (f *fleet) punctuality(ctx context.Context, progress func(string)) (punctua
 		return punctuality{}, err
 	}
 	progress(fmt.Sprintf("watching them for %v", watched))
-	if !pause(ctx, watched) {
+	if !owner.Pause(ctx, watched) {
 		return punctuality{}, ctx.Err()
 	}
 	end := time.Now()
-	tokens, err := f.books.Tokens(ctx)
+	tokens, err := f.Books.Tokens(ctx)
 	if err != nil {
 		return punctuality{}, err
 	}
-	presentations, err := f.books.Presentations(ctx, 0)
+	presentations, err := f.Books.Presentations(ctx, 0)
 	if err != nil {
 		return punctuality{}, err
 	}
-	return judge(tokens, presentations, "id-punctual", end, f.profile.Token.Refresh), nil
+	return judge(tokens, presentations, owner.ClientID("punctual"), end, f.Profile.Token.Refresh), nil
 }
 
 // homeOf gives every other grant each of the two homes.

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"bellhop/local/owner"
 	"bellhop/local/proxy"
 	"bellhop/local/stack"
 )
@@ -33,7 +34,7 @@ func (k *killer) leave(p *point) {
 
 // killAny ends one of the function's processes, whatever it is doing.
 func (k *killer) killAny(ctx context.Context, f stack.Function) bool {
-	if !sleep(ctx, k.pause()) {
+	if !owner.Pause(ctx, k.pause()) {
 		return false
 	}
 	running, err := k.stack.Processes(ctx)

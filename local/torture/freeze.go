@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"bellhop/local/owner"
 	"bellhop/local/proxy"
 	"bellhop/local/stack"
 	"bellhop/shared/grant"
@@ -52,11 +53,11 @@ func (k *killer) freezeAt(ctx context.Context, p *point) bool {
 	}
 	defer func() { _ = syscall.Kill(hit.PID, syscall.SIGCONT) }() // gone, if its function's time was over
 	deadline, err := k.deadline(ctx, hit, p.ends)
-	if err != nil || !sleep(ctx, time.Until(deadline.Add(grant.Skew+50*time.Millisecond))) {
+	if err != nil || !owner.Pause(ctx, time.Until(deadline.Add(grant.Skew+50*time.Millisecond))) {
 		return k.missed()
 	}
 	k.call(ctx, hit.Key)
-	if !sleep(ctx, successorFor) {
+	if !owner.Pause(ctx, successorFor) {
 		return k.missed()
 	}
 	k.mu.Lock()
@@ -86,7 +87,7 @@ func (k *killer) deadline(ctx context.Context, hit proxy.Hit, attribute string) 
 // call sends a grant's or a lane's wake, as the sweep does: somebody takes over
 // now, and not when the frozen one's own message comes back.
 func (k *killer) call(ctx context.Context, key string) {
-	m, queue, group := wake.Message{Kind: wake.Grant, At: time.Now()}, k.stack.Outputs.RefreshQueueURL, clientID
+	m, queue, group := wake.Message{Kind: wake.Grant, At: time.Now()}, k.stack.Outputs.RefreshQueueURL, client
 	if of, found := grantOf(key); found {
 		m.Grant = grant.ID(of)
 	} else {

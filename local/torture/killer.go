@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"bellhop/local/owner"
 	"bellhop/local/stack"
 )
 
@@ -60,7 +61,7 @@ const (
 // run strikes in waves until ctx ends. Each is as large as quota says at its
 // beginning; stop says whether one of the blows is a stop.
 func (k *killer) run(ctx context.Context, quota func(tally) (kills int, stop bool)) error {
-	for sleep(ctx, calmFor) {
+	for owner.Pause(ctx, calmFor) {
 		if err := k.weather.change(ctx, waveFaults); err != nil {
 			return err
 		}
@@ -110,7 +111,7 @@ func (k *killer) wave(ctx context.Context, kills int) {
 // another that settled the matter.
 func (k *killer) mend(ctx context.Context) {
 	began := time.Now()
-	for sleep(ctx, 500*time.Millisecond) {
+	for owner.Pause(ctx, 500*time.Millisecond) {
 		over := time.Since(began)
 		if over > mendWithin || over > quietFor && (k.grace == 0 || len(k.journal.unsettled(time.Now(), ordinary)) == 0) {
 			return

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"bellhop/local/owner"
 	"bellhop/local/stack"
 	"bellhop/shared/connection"
 	"bellhop/shared/wake"
@@ -16,11 +17,11 @@ import (
 // prices are judged elsewhere.
 func pms(ctx context.Context, s *stack.Stack, ids []string, each time.Duration, random *rand.Rand) int {
 	sent := 0
-	for sleep(ctx, each) {
+	for owner.Pause(ctx, each) {
 		id := ids[random.IntN(len(ids))]
 		night := time.Now().UTC().AddDate(0, 0, 1+random.IntN(20)).Format(time.DateOnly)
 		body := fmt.Sprintf(`{"v":1,"connection":%q,"revision":%d,"currency":"EUR","updates":[{"room_type":%q,"rate_plan":%q,"from":%q,"to":%q,"price":"%d.00"}]}`,
-			id, sent+1, room, plan, night, night, 100+random.IntN(200))
+			id, sent+1, owner.Room, owner.Plan, night, night, 100+random.IntN(200))
 		if s.Send(ctx, s.Outputs.RatesQueueURL, stack.Message{Body: body, Group: id}) == nil {
 			sent++
 		}

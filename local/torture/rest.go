@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"bellhop/local/owner"
 	"bellhop/local/sandbox"
 	"bellhop/shared/grant"
 )
@@ -25,7 +26,7 @@ func (r *run) rest(ctx context.Context) error {
 	var clicking sync.WaitGroup
 	clicking.Go(func() { r.fleet.reconnect(owners, r.witness.journal, func() { r.clicks.Add(1) }) })
 	for time.Now().Before(within) && !r.rested(calm) {
-		if !sleep(ctx, look) {
+		if !owner.Pause(ctx, look) {
 			break
 		}
 	}
@@ -40,7 +41,7 @@ func (r *run) rest(ctx context.Context) error {
 	}
 	// Whoever holds a lease comes to its end, or is ended with his function.
 	for end := time.Now().Add(grant.FunctionTimeout); r.witness.held(time.Now()) && time.Now().Before(end); {
-		if !sleep(ctx, look) {
+		if !owner.Pause(ctx, look) {
 			return ctx.Err()
 		}
 	}
@@ -59,9 +60,9 @@ func (r *run) audit(ctx context.Context, result *Result) error {
 		b.grants[id] = true
 	}
 	var problems [4]error
-	b.tokens, problems[0] = r.fleet.books.Tokens(ctx)
-	b.presentations, problems[1] = r.fleet.books.Presentations(ctx, 0)
-	b.requests, problems[2] = r.fleet.books.Requests(ctx, 0)
+	b.tokens, problems[0] = r.fleet.Books.Tokens(ctx)
+	b.presentations, problems[1] = r.fleet.Books.Presentations(ctx, 0)
+	b.requests, problems[2] = r.fleet.Books.Requests(ctx, 0)
 	b.ends, problems[3] = r.ends(ctx)
 	if err := errors.Join(problems[:]...); err != nil {
 		return fmt.Errorf("reading the books: %w", err)
@@ -110,7 +111,7 @@ func (r *run) fill(ctx context.Context, result *Result) error {
 	if !r.began.IsZero() {
 		result.took = time.Since(r.began)
 	}
-	summary, err := r.fleet.books.Summary(ctx)
+	summary, err := r.fleet.Books.Summary(ctx)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"bellhop/local/figures"
 	"bellhop/local/leaks"
+	"bellhop/local/owner"
 	"bellhop/local/sandbox"
 )
 
@@ -42,7 +43,7 @@ func (r *Result) keep(tokens []sandbox.Token) {
 	for _, t := range tokens {
 		r.secrets = append(r.secrets, leaks.Secret{What: fmt.Sprintf("%s token %d of %s", t.Kind, t.N, t.Property), Value: t.Value})
 	}
-	r.secrets = append(r.secrets, leaks.Secret{What: "the client secret", Value: clientSecret})
+	r.secrets = append(r.secrets, leaks.Secret{What: "the client secret", Value: owner.SecretOf(client)})
 }
 
 // searchLogs looks for all of them in every log of the run folder.

@@ -41,7 +41,7 @@ func On(ctx context.Context, s *stack.Stack, w *Witness, c Config) (*Result, err
 	if err != nil {
 		return nil, err
 	}
-	r := &run{Config: c, stack: s, witness: w, fleet: f, weather: &weather{books: f.books, proxy: s.Proxy}}
+	r := &run{Config: c, stack: s, witness: w, fleet: f, weather: &weather{books: f.Books, proxy: s.Proxy}}
 	r.killer = newKiller(s, w.journal, r.weather, c)
 	result := &Result{Config: c}
 	for _, step := range []func(context.Context) error{r.connect, r.torment, r.rest} {
@@ -63,13 +63,13 @@ func (r *run) connect(ctx context.Context) error {
 	if r.before, err = r.rotated(ctx); err != nil {
 		return err
 	}
-	switches, err := r.fleet.books.Switches(ctx, sandbox.Cloudbeds)
+	switches, err := r.fleet.Books.Switches(ctx, sandbox.Cloudbeds)
 	if err != nil {
 		return err
 	}
 	switches.AccessTokenLifetime, switches.ReuseGrace = r.Life.Milliseconds(), r.Grace.Milliseconds()
 	switches.Reuse = sandbox.ReuseDetect
-	if err := r.fleet.books.SetSwitches(ctx, sandbox.Cloudbeds, switches); err != nil {
+	if err := r.fleet.Books.SetSwitches(ctx, sandbox.Cloudbeds, switches); err != nil {
 		return err
 	}
 	rotation := profile.Rotation{Policy: "detect"}
@@ -163,7 +163,7 @@ func (r *run) await(ctx context.Context, failed <-chan error) error {
 // rotated is how many exchanges the provider has answered with a new pair since
 // the beginning: others may have been at work on the same stack before.
 func (r *run) rotated(ctx context.Context) (int, error) {
-	s, err := r.fleet.books.Summary(ctx)
+	s, err := r.fleet.Books.Summary(ctx)
 	return s.Refresh.Presentations - s.Refresh.Refused - r.before, err
 }
 
