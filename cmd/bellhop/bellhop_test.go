@@ -70,11 +70,6 @@ func (q queueFake) Send(_ context.Context, m sqs.Message) error {
 	return nil
 }
 
-func (o *office) PutClientSecret(_ context.Context, client string, value secret.Text) error {
-	o.secrets[client] = connection.Secrets{Current: value}
-	return nil
-}
-
 func (o *office) ClientSecrets(_ context.Context, client string) (connection.Secrets, error) {
 	return o.secrets[client], nil
 }

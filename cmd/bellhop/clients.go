@@ -1,15 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
-	"os"
-	"strings"
+	"net/http"
 	"time"
-
-	"golang.org/x/term"
 
 	"bellhop/shared/connection"
 	"bellhop/shared/profile"
@@ -48,17 +43,52 @@ func (a *addClient) Run(ctx context.Context, d *desk) error {
 		return connection.ErrClientExists
 	}
 	a.warn(d, p, c)
-	value, err := readSecret(d.in, d.errs, "Client secret: ")
-	if err != nil {
-		return fmt.Errorf("reading the client secret: %w", err)
-	}
-	if err := d.secrets.PutClientSecret(ctx, a.ID, value); err != nil {
-		return fmt.Errorf("storing the client secret: %w", err)
+	if err := a.identify(ctx, d, p.Token); err != nil {
+		return err
 	}
 	if err := d.inventory.AddClient(ctx, c); err != nil {
 		return err
 	}
 	return d.print(table{rows: [][]string{{"client", c.ID}, {"provider", p.Title}, {"redirect URI to register", c.RedirectURI}}, data: c})
+}
+
+// identify asks for what proves to the provider who we are, and stores it.
+func (a *addClient) identify(ctx context.Context, d *desk, t profile.Token) error {
+	if !t.NeedsSecret() {
+		return nil
+	}
+	s, err := credentials(t, newPrompt(d.in, d.errs).secret)
+	if err != nil {
+		return err
+	}
+	if _, err := d.secrets.Change(ctx, a.ID, func(connection.Secrets) connection.Secrets { return s }); err != nil {
+		return fmt.Errorf("storing the secrets: %w", err)
+	}
+	return nil
+}
+
+// credentials are all that a provider wants to see of us, asked for in the order
+// in which they are piped in: client secret, user name and password, headers.
+func credentials(t profile.Token, ask func(what string) (secret.Text, error)) (s connection.Secrets, err error) {
+	want := func(what string) (text secret.Text) {
+		if err == nil {
+			text, err = ask(what)
+		}
+		return text
+	}
+	if t.Auth != "none" {
+		s.Current = want("client secret")
+	}
+	if t.Grant == "password" {
+		s.Username, s.Password = want("user name"), want("password")
+	}
+	for _, name := range t.Request.SecretHeaders {
+		if s.Headers == nil {
+			s.Headers = map[string]secret.Text{}
+		}
+		s.Headers[http.CanonicalHeaderKey(name)] = want("header " + name)
+	}
+	return s, err
 }
 
 func (a *addClient) client(d *desk) connection.Client {
@@ -91,28 +121,6 @@ func (a *addClient) warn(d *desk, p profile.Profile, c connection.Client) {
 		fmt.Fprintf(d.errs, "bellhop: warning: after a crash the refresh token is presented again within %v, but this provider's grace is %v: such a grant will need its owner\n",
 			presentsAgainAfter, r.Grace.D())
 	}
-}
-
-// readSecret prompts without echo on a terminal and reads one line otherwise.
-func readSecret(in io.Reader, prompt io.Writer, text string) (secret.Text, error) {
-	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprint(prompt, text)
-		b, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(prompt)
-		return notEmpty(string(b), err)
-	}
-	line, err := bufio.NewReader(io.LimitReader(in, 64<<10)).ReadString('\n')
-	if err == io.EOF {
-		err = nil
-	}
-	return notEmpty(strings.TrimRight(line, "\r\n"), err)
-}
-
-func notEmpty(s string, err error) (secret.Text, error) {
-	if err == nil && s == "" {
-		return secret.Text{}, refuse("it is empty: type it at the prompt, or pipe it in")
-	}
-	return secret.New(s), err
 }
 
 // listClients is `clients list`.

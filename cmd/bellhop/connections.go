@@ -118,9 +118,9 @@ func (a *addConnection) believe(ctx context.Context, d *desk, c *connection.Conn
 	if !a.Webhook {
 		return nil
 	}
-	text, err := readSecret(d.in, d.errs, "The provider's webhook secret: ")
+	text, err := newPrompt(d.in, d.errs).secret("provider's webhook secret")
 	if err != nil {
-		return fmt.Errorf("reading the webhook secret: %w", err)
+		return err
 	}
 	sealed, err := d.sealer.SealBytes(ctx, connection.WebhookLabel(c.ID), []byte(text.Reveal()))
 	if err != nil {

@@ -15,7 +15,6 @@ import (
 	"bellhop/shared/grant"
 	"bellhop/shared/ledger"
 	"bellhop/shared/refresh"
-	"bellhop/shared/secret"
 	"bellhop/shared/sqs"
 )
 
@@ -56,7 +55,6 @@ type defaults struct {
 // them. Change keeps what it is not asked to change, and returns what is stored
 // then.
 type clientSecrets interface {
-	PutClientSecret(ctx context.Context, client string, value secret.Text) error
 	ClientSecrets(ctx context.Context, client string) (connection.Secrets, error)
 	Change(ctx context.Context, client string, edit func(connection.Secrets) connection.Secrets) (connection.Secrets, error)
 }

@@ -24,7 +24,7 @@ type cli struct {
 	JSON  bool   `help:"Print JSON for programs instead of tables for people."`
 
 	Clients struct {
-		Add    addClient    `cmd:"" help:"Add our registration at a provider. Reads the client secret from a prompt or standard input."`
+		Add    addClient    `cmd:"" help:"Add our registration at a provider. Asks for what the provider wants to see of us (client secret; user name and password; headers), at a prompt or as lines of standard input."`
 		Show   showClient   `cmd:"" help:"Show what a registration's grants share: budgets left, holds, refusals, trouble."`
 		List   listClients  `cmd:"" help:"List our registrations."`
 		Rotate rotateClient `cmd:"" help:"Change a client secret: store the new one, try it once, promote it or take it back. Reads it from a prompt or standard input."`

@@ -52,9 +52,9 @@ func (r *rotateClient) Run(ctx context.Context, d *desk) error {
 	if r.Abort {
 		return r.abort(ctx, d, stored)
 	}
-	next, err := readSecret(d.in, d.errs, "New client secret: ")
+	next, err := newPrompt(d.in, d.errs).secret("new client secret")
 	if err != nil {
-		return fmt.Errorf("reading the new client secret: %w", err)
+		return err
 	}
 	switch {
 	case stored.Next.Empty() && stored.Current.Equal(next):
