@@ -106,7 +106,7 @@ var mutations = []mutation{
 	{name: "pusherNoGen", regime: "detect", disturbances: 0, with: staging{judge: true}, patches: []patch{
 		{inTable, "if g.Generation != w.Presented || held(*g, w.At, w.Skew) || g.Health != grant.OK {", "if g.Generation != w.Presented && !MUTANT || held(*g, w.At, w.Skew) || g.Health != grant.OK {"}}},
 	{name: "settleNoGen", regime: "detect", disturbances: 0, patches: []patch{
-		{inTable, "if g.Generation != w.Generation {\n\t\t\treturn false\n\t\t}\n\t\tg.Placement =", "if g.Generation != w.Generation && !MUTANT {\n\t\t\treturn false\n\t\t}\n\t\tg.Placement ="}}},
+		{inTable, "if g.Generation != w.Generation || g.Placement", "if g.Generation != w.Generation && !MUTANT || g.Placement"}}},
 	{name: "swapBeforePut", regime: "detect", disturbances: 0, patches: []patch{
 		{inSettle, "ref, at, err := c.Vault.Settle(ctx, g, p)", "if MUTANT {\n_ = c.Store.Settle(ctx, grant.SettleWrite{ID: g.ID, Generation: g.Generation, Ref: fmt.Sprintf(\"1/%d\", g.Generation)})\n}\nref, at, err := c.Vault.Settle(ctx, g, p)"},
 		{inSettle, "\t\"errors\"\n", "\t\"errors\"\n\t\"fmt\"\n"}}},

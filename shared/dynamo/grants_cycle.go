@@ -207,6 +207,8 @@ func (s *Grants) Refuse(ctx context.Context, w grant.RefuseWrite) error {
 func (s *Grants) Settle(ctx context.Context, w grant.SettleWrite) error {
 	c := newChange("Settle", w.ID)
 	c.ifGeneration(w.Generation)
+	c.value(":epoch", num(w.Placement.Epoch))
+	c.when("attribute_not_exists(placement) or placement.epoch <= :epoch")
 	c.put("placement", placementValue(w.Placement))
 	if w.Ref != "" {
 		c.put("pair_ref", str(w.Ref))

@@ -233,7 +233,8 @@ type HastenWrite struct {
 }
 
 // SettleWrite names the home of the pair of Generation. Without a Ref the pair
-// stays inline, and only what another home still has of the grant is written.
+// stays inline, and only what another home still has of the grant is written. A
+// Placement of an epoch before the item's is refused.
 type SettleWrite struct {
 	ID         ID
 	Generation int64

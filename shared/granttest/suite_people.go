@@ -168,6 +168,10 @@ func settle(b *bench) {
 	w.ID = g.ID
 	b.refuses(g, "the pair at home is not the committed one", func() error { return b.s.Settle(b.ctx, w) })
 
+	g = b.made(func(g *grant.Grant) { g.Placement = grant.Placement{Epoch: 2, Writes: 1, Retired: []string{"grant/1"}} })
+	w.ID = g.ID
+	b.refuses(g, "a copy from before the move to the next epoch", func() error { return b.s.Settle(b.ctx, w) })
+
 	g = b.made(nil)
 	w = grant.SettleWrite{ID: g.ID, Generation: 3, Placement: grant.Placement{Epoch: 2, Retired: []string{"grant/1"}}}
 	b.changes(g, func() error { return b.s.Settle(b.ctx, w) }, func(g *grant.Grant) { g.Placement = w.Placement }) // it stays inline

@@ -179,7 +179,7 @@ func (m *Memory) Hasten(ctx context.Context, w grant.HastenWrite) error {
 // Settle implements [grant.Store].
 func (m *Memory) Settle(ctx context.Context, w grant.SettleWrite) error {
 	return m.change(ctx, "Settle", w.ID, func(g *grant.Grant) bool {
-		if g.Generation != w.Generation {
+		if g.Generation != w.Generation || g.Placement.Epoch > w.Placement.Epoch {
 			return false
 		}
 		g.Placement = w.Placement
