@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -178,6 +179,7 @@ const mutantLimit = 100_000
 // staging is the exploration that notices the mutation.
 func (m mutation) staging() staging {
 	c := m.with
-	c.regime, c.alive, c.runs, c.disturbances = regimeNamed(m.regime), 2, max(c.runs, 2), m.disturbances
+	c.regime, c.disturbances = regimeNamed(m.regime), m.disturbances
+	c.runs, c.alive = cmp.Or(c.runs, 2), cmp.Or(c.alive, 2)
 	return c
 }

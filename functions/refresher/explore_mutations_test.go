@@ -6,8 +6,8 @@ package main
 type mutation struct {
 	name    string
 	patches []patch
-	// The smallest exploration that is known to notice: who comes (two runs
-	// when with names no number), at which provider, after how many
+	// The smallest exploration that is known to notice: who comes (two runs, two
+	// at once, when with names no number), at which provider, after how many
 	// disturbances.
 	regime       string
 	with         staging
@@ -88,18 +88,18 @@ var mutations = []mutation{
 		{inTable, "if g.Generation != w.Generation || !attempted(*g, w.Me) {\n\t\t\treturn false\n\t\t}\n\t\tinline(g, w.Sealed", "if g.Generation != w.Generation || !attempted(*g, w.Me) && !MUTANT {\n\t\t\treturn false\n\t\t}\n\t\tinline(g, w.Sealed"}}},
 	{name: "graceFromLast", regime: "grace-newest-revokes", disturbances: 2, with: staging{runs: 3, only: []order{stall, crash}, at: []string{"Commit"}}, patches: []patch{
 		{inRecover, "at.Before(first) {", "at.Before(first) != MUTANT {"}}},
-	{name: "presentReadLater", regime: "detect", disturbances: 0, with: staging{callback: true}, patches: []patch{
+	{name: "presentReadLater", regime: "detect", disturbances: 0, with: staging{runs: 1, alive: 1, callback: true}, patches: []patch{
 		{inExchange, "p, err := r.c.Vault.Open(ctx, r.snapshot)", "opened := r.snapshot\nif MUTANT {\nif read, err := r.c.Store.Read(ctx, opened.ID); err == nil {\nopened = read\n}\n}\np, err := r.c.Vault.Open(ctx, opened)"}}},
 	{name: "leaseStampedLate", regime: "detect", disturbances: 1, patches: []patch{
 		{inTable, "if held(*g, w.At, w.Skew) || g.Generation != w.Generation {\n\t\t\treturn false\n\t\t}\n\t\tif !w.AnyHealth", "if MUTANT {\nw.Deadline = w.Deadline.Add(time.Since(w.At))\nw.At = time.Now()\n}\nif held(*g, w.At, w.Skew) || g.Generation != w.Generation {\n\t\t\treturn false\n\t\t}\n\t\tif !w.AnyHealth"}}},
 	{name: "noRefusedMark", regime: "grace-newest", disturbances: 3, with: staging{only: []order{stall}, at: []string{"POST", "Commit"}}, patches: []patch{
 		{inTable, "g.Refused = w.Generation\n", "if !MUTANT {\ng.Refused = w.Generation\n}\n"}}},
-	{name: "callbackNeedsLease", regime: "detect", disturbances: 0, with: staging{callback: true}, patches: []patch{
+	{name: "callbackNeedsLease", regime: "detect", disturbances: 0, with: staging{runs: 1, alive: 1, callback: true}, patches: []patch{
 		{inTable, "if g.Epoch != w.Epoch {", "if g.Epoch != w.Epoch || MUTANT && g.Lease != nil && g.Attempts[g.Lease.Owner].Kind != grant.KindCode {"}}},
-	{name: "callbackKeepsAsides", regime: "detect", disturbances: 1, with: staging{callback: true, only: []order{loseOnce}}, patches: []patch{
+	{name: "callbackKeepsAsides", regime: "detect", disturbances: 1, with: staging{runs: 1, alive: 1, callback: true, only: []order{loseOnce}}, patches: []patch{
 		{inItem, "g.Attempts, g.Asides = map[grant.Nonce]grant.Attempt{}, map[grant.Nonce]grant.Aside{}",
 			"g.Attempts = map[grant.Nonce]grant.Attempt{}\nif !MUTANT {\ng.Asides = map[grant.Nonce]grant.Aside{}\n}"}}},
-	{name: "callbackUnchecked", regime: "detect", disturbances: 0, with: staging{stranger: true}, patches: []patch{
+	{name: "callbackUnchecked", regime: "detect", disturbances: 0, with: staging{runs: 1, alive: 1, stranger: true}, patches: []patch{
 		{inCallback, "x.grant.Account != x.account:", "x.grant.Account != x.account && !MUTANT:"}}},
 	{name: "commitEnables", regime: "detect", disturbances: 0, with: staging{disable: true}, patches: []patch{
 		{inTable, "inline(g, w.Sealed, w.Times, w.Scopes)\n\t\tg.Generation++\n\t\tg.Lease", "if MUTANT {\ng.Enabled = true\n}\ninline(g, w.Sealed, w.Times, w.Scopes)\n\t\tg.Generation++\n\t\tg.Lease"}}},
