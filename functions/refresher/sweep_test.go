@@ -125,7 +125,7 @@ func TestSweep_EveryKindToItsQueue(t *testing.T) {
 	if got := bodies(rates); len(got) != 3 || !strings.HasPrefix(got[2], `2s {"v":1,"wake":"job","connection":"lisbon-1","job":"a#b"`) {
 		t.Errorf("rates queue got %q", got)
 	}
-	if got := bodies(refresh); len(got) != 4 || refresh.wakes[0].Group != "main" { // 40 s apart, 150 s ahead
+	if got := bodies(refresh); len(got) != 4 || refresh.wakes[0].Group != "main" { // 40 s apart, 130 s ahead
 		t.Errorf("refresh queue got %q", got)
 	}
 	if got := bodies(alerts); len(got) != 1 || got[0] != `0s {"v":1,"wake":"alert","grant":"porto"}` {

@@ -10,9 +10,10 @@ import (
 
 // How far ahead of its tick a sweep looks. Ticks are a minute apart and come up
 // to 59 s late (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets.html),
-// so what is due between two of them is found by the first.
+// so what is due between two of them is found by the first; the rest is the next
+// one's own time. Each second more lets two sweeps wake the same.
 const (
-	GrantsAhead = 150 * time.Second
+	GrantsAhead = 130 * time.Second
 	RatesAhead  = 60 * time.Second
 	// AlertsAfter leaves the stream, which is the fast path, its time.
 	AlertsAfter = 2 * time.Minute
