@@ -33,6 +33,7 @@ type story struct {
 	generation int64              // of the last commit, roll or consent; 0 when unknown
 	due        time.Time          // when its pair wanted to be refreshed
 	moved      time.Time          // when a pair was last committed
+	aside      bool               // an answer is kept aside that nobody has followed yet
 }
 
 // attempt is one that is open.
@@ -98,6 +99,12 @@ func (s *story) add(e entry, o proxy.Observation) {
 	if e.act == committed || e.act == rolled {
 		s.generation++
 	}
+	switch e.act {
+	case kept:
+		s.aside = true
+	case committed, rolled, consented, condemned:
+		s.aside = false
+	}
 	if e.act == committed || e.act == consented {
 		s.moved = e.at
 		s.due = moment(o.Values[":refresh_at"])
@@ -120,6 +127,20 @@ func (j *journal) unsettled(now time.Time, age time.Duration) []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// asides counts the grants of which an answer is kept aside: somebody is on his
+// way to present the same credential again, and has a part of its grace left.
+func (j *journal) asides() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	n := 0
+	for _, s := range j.grants {
+		if s.aside {
+			n++
+		}
+	}
+	return n
 }
 
 // held reports whether anybody who may still be alive holds an attempt.

@@ -194,6 +194,29 @@ func TestJournal_WhatALeaseSaw(t *testing.T) {
 	}
 }
 
+// An answer that was kept aside is somebody's way to go on from, until a pair or
+// a verdict comes of it.
+func TestJournal_Asides(t *testing.T) {
+	w, store := watched(t)
+	w.lease(t, store, "a", map[string]any{"generation": number(7)})
+	if got := w.journal.asides(); got != 0 {
+		t.Errorf("%d after a lease", got)
+	}
+	if err := store.KeepAside(t.Context(), grant.AsideWrite{ID: ours, Me: "a", Aside: grant.Aside{At: w.now}}); err != nil {
+		t.Fatal(err)
+	}
+	w.lease(t, store, "b", map[string]any{"generation": number(7)})
+	if got := w.journal.asides(); got != 1 {
+		t.Errorf("%d after an answer was kept and somebody has begun to follow it", got)
+	}
+	if err := store.Commit(t.Context(), grant.CommitWrite{ID: ours, Me: "b", Generation: 7}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.journal.asides(); got != 0 {
+		t.Errorf("%d after a commit", got)
+	}
+}
+
 // A write that the table refused is no entry.
 func TestJournal_RefusedWritesAreLeftOut(t *testing.T) {
 	w, store := watched(t)

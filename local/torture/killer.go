@@ -52,7 +52,7 @@ const (
 	waveFor    = 8 * time.Second  // a wave lasts, at most
 	quietFor   = 12 * time.Second // at least, between two
 	mendWithin = 45 * time.Second
-	calmFor    = 4 * time.Second // before a wave, without cut-off answers
+	calmFor    = 3 * time.Second // at least, before a wave, without cut-off answers
 	// ordinary is how old an attempt gets by the provider's own faults, which
 	// mend themselves: in a large fleet there is always one of those.
 	ordinary = 6 * time.Second
@@ -61,7 +61,7 @@ const (
 // run strikes in waves until ctx ends. Each is as large as quota says at its
 // beginning; stop says whether one of the blows is a stop.
 func (k *killer) run(ctx context.Context, quota func(tally) (kills int, stop bool)) error {
-	for owner.Pause(ctx, calmFor) {
+	for k.calm(ctx) {
 		if err := k.weather.change(ctx, waveFaults); err != nil {
 			return err
 		}
@@ -105,6 +105,18 @@ func (k *killer) wave(ctx context.Context, kills int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.done.Waves++
+}
+
+// calm waits until what the provider cut off is whole again. It reports whether
+// ctx lasted.
+func (k *killer) calm(ctx context.Context) bool {
+	for began := time.Now(); owner.Pause(ctx, time.Second); {
+		over := time.Since(began)
+		if over > mendWithin || over > calmFor && (k.grace == 0 || k.journal.asides() == 0) {
+			return true
+		}
+	}
+	return false
 }
 
 // mend waits until every attempt that the wave left open has been followed by
