@@ -201,7 +201,7 @@ func TestWire_PutsItTogether(t *testing.T) {
 // comes long before is a duplicate.
 func TestBring_EarlyWakeIsSentOn(t *testing.T) {
 	for early, want := range map[time.Duration]int{
-		0: 0, grant.RefreshEarly: 0, grant.RefreshEarly + time.Second: 1, 20 * time.Second: 1, 21 * time.Second: 0,
+		0: 0, grant.RefreshEarly: 0, grant.RefreshEarly + time.Second: 1, 27 * time.Second: 1, 31 * time.Second: 0,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, grace)

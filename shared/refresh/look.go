@@ -54,12 +54,23 @@ func (c *Cycle) wanted(ctx context.Context, g grant.Grant, w Wake, step string) 
 	return nil
 }
 
-// soon is how much too early a wake may be to be worth sending on. A grant that
-// was refreshed late is due that much later the next time, and the wakes that
-// the sweep has sent ahead come before their second: a few seconds are nothing
-// (see [grant.Grant.Due]), more would leave it to the next sweep, which is too
-// late for a token of a minute.
-const soon = 20 * time.Second
+// longestSoon bounds how much too early a wake may be to be worth sending on. A
+// grant that was refreshed late is due that much later the next time, and the
+// wakes that the sweep has sent ahead come before their second: a few seconds are
+// nothing (see [grant.Grant.Due]), more would leave it to the next sweep, which is
+// too late for a token of a minute. A killed holder's message comes back after 20
+// seconds, so such a grant is some more late.
+const longestSoon = 30 * time.Second
+
+// soon is longestSoon, or less for a token that is refreshed more often: a second
+// wake for the refresh that has just been made comes nearly a whole round too
+// early, and is not to be kept.
+func soon(g grant.Grant) time.Duration {
+	if round := g.RefreshAt.Sub(g.Issued); round > 0 {
+		return min(longestSoon, round*3/4)
+	}
+	return longestSoon
+}
 
 // earlyError is an [ErrNotNow] that knows when.
 type earlyError struct{ due time.Time }
@@ -82,7 +93,7 @@ func Due(err error) time.Time {
 
 // early words that a grant is not due.
 func early(g grant.Grant, now time.Time) error {
-	if g.WakeAt.IsZero() || g.WakeAt.After(now.Add(soon)) || !g.Leasable(now) {
+	if g.WakeAt.IsZero() || g.WakeAt.After(now.Add(soon(g))) || !g.Leasable(now) {
 		return ErrNotNow
 	}
 	return &earlyError{due: g.WakeAt}
