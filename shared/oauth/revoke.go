@@ -40,9 +40,10 @@ type Revocation struct {
 }
 
 // Revoke ends a token that must not stay good, such as one that was issued for
-// another account than the grant's. Revoking what is unknown is a success to
-// the provider (RFC 7009 section 2.2), so it may be repeated. An answer that is
-// no success is a [*StatusError].
+// another account than the grant's. That a token is unknown or at its end already
+// is a success, whether the provider says so by 200 (RFC 7009 section 2.2) or by
+// an error that package oauth's table knows for it; so it may be repeated. Another
+// answer that is no success is a [*StatusError].
 func (c *Client) Revoke(ctx context.Context, p profile.Token, r Revocation) error {
 	if err := profile.CheckURL(r.Endpoint); err != nil {
 		return fmt.Errorf("revocation endpoint: %w", err)
@@ -57,6 +58,10 @@ func (c *Client) Revoke(ctx context.Context, p profile.Token, r Revocation) erro
 		return fmt.Errorf("revoking: %w", ErrNoAnswer)
 	}
 	_, err = c.read(p, req, phaseRevoke)
+	var status *StatusError
+	if errors.As(err, &status) && status.Class == Dead {
+		return nil
+	}
 	return err
 }
 
