@@ -10,7 +10,7 @@ import (
 // trouble.
 const (
 	readFor = 5 * time.Second
-	calmFor = time.Minute
+	calmFor = 15 * time.Second
 )
 
 // Cache reads buckets for decisions that need not be exact: whether the provider
@@ -42,8 +42,9 @@ func (c *Cache) Read(ctx context.Context, name string) (Bucket, error) {
 
 // ReadTrouble is Read for those who do not ask about holds: whether the client is
 // in trouble or its provider under suspicion. That it is not may have been read a
-// minute ago. Who believes it wrongly makes one exchange that is refused, and
-// knows from then on.
+// quarter of a minute ago. Who believes it wrongly makes one exchange that is
+// refused, and knows from then on, or one that is accepted, and does not end the
+// trouble by it.
 func (c *Cache) ReadTrouble(ctx context.Context, name string) (Bucket, error) {
 	return c.within(ctx, name, func(b Bucket) time.Duration {
 		if b.Troubled() || b.Suspected() || len(b.Retries()) > 0 {
