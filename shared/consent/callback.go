@@ -1,7 +1,6 @@
 package consent
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -164,7 +163,7 @@ func (f *Flow) exchange(ctx context.Context, x *exchanged, code, verifier secret
 			return TryLater
 		}
 	}
-	out, endpoint := oauth.Outcome{}, cmp.Or(x.grant.TokenURL, x.endpoints.Token)
+	out := oauth.Outcome{}
 	x.headers = ours.Headers
 	deadline := x.deadline(f.Now())
 	for i, s := range ours.Tries() {
@@ -173,7 +172,7 @@ func (f *Flow) exchange(ctx context.Context, x *exchanged, code, verifier secret
 		}
 		x.secret = s
 		out = f.Provider.Exchange(ctx, x.profile.Token, oauth.Request{
-			Kind: grant.KindCode, Endpoint: endpoint, Introspect: x.endpoints.Introspect,
+			Kind: grant.KindCode, Endpoint: x.endpoints.Token, Introspect: x.endpoints.Introspect,
 			ClientID: x.client.ClientID, ClientSecret: s, Headers: ours.Headers,
 			Code: code, Verifier: verifier, RedirectURI: x.redirect, Deadline: deadline,
 		})

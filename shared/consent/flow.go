@@ -242,7 +242,7 @@ func (f *Flow) registration(ctx context.Context, g grant.Grant) (registration, e
 	if redirect == "" {
 		redirect = f.PublicURL + "/oauth/callback"
 	}
-	return registration{profile: p, client: c, endpoints: c.EndpointsOver(p.Token.Endpoints), redirect: redirect}, nil
+	return registration{profile: p, client: c, endpoints: c.EndpointsOver(p.Token.Endpoints).With(g.TokenURL), redirect: redirect}, nil
 }
 
 // missing lists what was asked for and not given. Nil granted means that the

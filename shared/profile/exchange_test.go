@@ -123,3 +123,16 @@ func TestCheckScopes(t *testing.T) {
 		t.Error("scope is no parameter")
 	}
 }
+
+func TestEndpoints_With(t *testing.T) {
+	all := Endpoints{Token: "https://a.example/token", Revoke: "https://a.example/revoke", Introspect: "https://a.example/introspect", API: "https://api.example"}
+	for token, want := range map[string]Endpoints{
+		"":                          all,
+		"https://A.example/hotel-7": {Token: "https://A.example/hotel-7", Revoke: all.Revoke, Introspect: all.Introspect, API: all.API},
+		"https://b.example/token":   {Token: "https://b.example/token", API: all.API},
+	} {
+		if got := all.With(token); got != want {
+			t.Errorf("%q: %+v, want %+v", token, got, want)
+		}
+	}
+}

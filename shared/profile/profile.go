@@ -7,7 +7,11 @@
 // as a whole at cold start. A fact in one carries its source in the file.
 package profile
 
-import "time"
+import (
+	"net/url"
+	"strings"
+	"time"
+)
 
 // Profile is one provider.
 type Profile struct {
@@ -121,6 +125,30 @@ type Endpoints struct {
 	Introspect string `json:"introspect,omitempty"` // RFC 7662
 	UserInfo   string `json:"userinfo,omitempty"`
 	API        string `json:"api,omitempty"`
+}
+
+// With returns the endpoints of a connection whose token endpoint is its own;
+// empty for none. When that is on another host, the revocation and introspection
+// endpoints beside the former one are left out: they do not know its tokens, and
+// one would take what it does not know for revoked (RFC 7009 section 2.2).
+func (e Endpoints) With(token string) Endpoints {
+	if token == "" {
+		return e
+	}
+	if host(token) != host(e.Token) {
+		e.Revoke, e.Introspect = "", ""
+	}
+	e.Token = token
+	return e
+}
+
+// host is empty for what is no URL.
+func host(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Host)
 }
 
 // API says what the provider's rate API takes.

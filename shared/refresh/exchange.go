@@ -1,7 +1,6 @@
 package refresh
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -119,9 +118,9 @@ func (r *Run) post(ctx context.Context, name string, clientSecret secret.Text) o
 // request is what is presented. The grant's own token endpoint comes before its
 // client's, and its own scopes before the profile's.
 func (r *Run) request(clientSecret secret.Text, latest time.Time) oauth.Request {
-	endpoints := r.client.EndpointsOver(r.profile.Token.Endpoints)
+	endpoints := r.client.EndpointsOver(r.profile.Token.Endpoints).With(r.snapshot.TokenURL)
 	return oauth.Request{
-		Kind: r.kind(), Endpoint: cmp.Or(r.snapshot.TokenURL, endpoints.Token), Introspect: endpoints.Introspect,
+		Kind: r.kind(), Endpoint: endpoints.Token, Introspect: endpoints.Introspect,
 		ClientID: r.client.ClientID, ClientSecret: clientSecret,
 		Username: r.share.ours.Username, Password: r.share.ours.Password, Headers: r.share.ours.Headers,
 		Refresh: r.pair.Refresh, RedirectURI: r.client.RedirectURI, Scopes: r.asks(), Deadline: latest,

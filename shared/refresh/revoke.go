@@ -58,7 +58,7 @@ func (c *Cycle) Revoke(ctx context.Context, id grant.ID) (Revoked, error) {
 	if err != nil {
 		return Revoked{}, err
 	}
-	endpoint := r.client.EndpointsOver(r.profile.Token.Endpoints).Revoke
+	endpoint := r.client.EndpointsOver(r.profile.Token.Endpoints).With(g.TokenURL).Revoke
 	if endpoint == "" {
 		return Revoked{}, fmt.Errorf("revoking grant %s: %w", id, ErrNoRevocation)
 	}
