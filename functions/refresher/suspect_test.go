@@ -51,6 +51,27 @@ func TestSuspect_LyingProvider(t *testing.T) {
 	})
 }
 
+// A page that answers a probe takes no credential: the provider stays under
+// suspicion, and nobody else is condemned for it.
+func TestSuspect_APageIsNoAcceptance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChain(t, 100, nil)
+		says := dead
+		c.provider.Refuse = func(oauth.Request) oauth.Outcome { return says }
+		c.lives(50 * time.Second)
+		if !c.bucket().Suspected() {
+			t.Fatal("the provider is believed")
+		}
+		says = oauth.Outcome{Class: oauth.Unreadable, Status: 200, Raw: secret.New("<h1>back soon</h1>")}
+		c.lives(75 * time.Second)
+		says = dead
+		c.lives(45 * time.Second)
+		if n := c.need(); n > 5 || !c.bucket().Suspected() {
+			t.Errorf("%d need a person, suspected %v", n, c.bucket().Suspected())
+		}
+	})
+}
+
 // A hundred consents that are truly gone are condemned together, after three
 // probes: three calls more than the grants are.
 func TestSuspect_TrulyRevoked(t *testing.T) {

@@ -130,7 +130,7 @@ func (f *Flow) leave(ctx context.Context, x *exchanged) {
 		switch out.Class {
 		case oauth.NotSent, "": // or it never came to that
 			b = b.Refund(x.call)
-		case oauth.Issued, oauth.Unreadable, oauth.Dead, oauth.BadScope:
+		case oauth.Issued, oauth.Dead, oauth.BadScope:
 			b = b.Leave(x.call).ClientAccepted(string(x.grant.ID), now)
 		case oauth.Unknown: // the request may be acting still, until its turn runs out
 		default:

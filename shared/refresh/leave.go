@@ -60,17 +60,18 @@ func (r *Run) left(b bucket.Bucket) bucket.Bucket {
 			b = b.Heard()
 		}
 	}
-	if r.share.again && (out.Class == oauth.Issued || out.Class == oauth.Unreadable) {
+	if r.share.again && out.Class == oauth.Issued {
 		b = b.GrantBelieved(r.c.Now())
 	}
 	return b
 }
 
 // accepted reports whether the provider has looked at the grant, and so has not
-// refused our registration.
+// refused our registration. What cannot be read says nothing: a page that stands
+// in the token endpoint's place is answered to anybody.
 func accepted(out oauth.Outcome) bool {
 	switch out.Class {
-	case oauth.Issued, oauth.Unreadable, oauth.BadScope:
+	case oauth.Issued, oauth.BadScope:
 		return true
 	case oauth.Dead:
 		return out.Status != 0 // else it is our own finding, and nobody was asked
