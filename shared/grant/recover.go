@@ -27,8 +27,9 @@ type Plan struct {
 	// replaces is not known dead, and is kept for later.
 	Aside      Nonce
 	KeepFormer bool
-	// Until is when somebody must look again, for Wait and Refuse; zero means
-	// at once.
+	// Until is when somebody must look again, for Wait and Refuse: WakeEarly
+	// after it can be of use, since who is woken may come that much early. Zero
+	// means at once.
 	Until time.Time
 	// Unreadable names the raw asides that a verdict passes over.
 	Unreadable []Nonce
@@ -57,7 +58,7 @@ func (g Grant) Recover(me Nonce, rotation profile.Rotation, now time.Time) Plan 
 	}
 	if risky { // row 4
 		if at := g.presentOnceAt(me); now.Before(at) {
-			return Plan{Step: Wait, Until: at}
+			return Plan{Step: Wait, Until: at.Add(WakeEarly)}
 		}
 	}
 	return Plan{Step: Present} // row 5
@@ -71,14 +72,18 @@ func (g Grant) AfterInvalidGrant(presented int64, me Nonce, now time.Time) Plan 
 		return Plan{Step: UseWinner}
 	}
 	until := oldAt(g.foreign(me, false))
+	refuse := Plan{Step: Refuse}
+	if !until.IsZero() {
+		refuse.Until = until.Add(WakeEarly)
+	}
 	if g.Lease == nil || g.Lease.Owner != me {
-		return Plan{Step: Refuse, Until: until}
+		return refuse
 	}
 	if n, ok := g.best(func(Aside) bool { return true }); ok {
 		return Plan{Step: Roll, Aside: n} // the old pair is dropped: it was refused just now
 	}
 	if now.Before(until) {
-		return Plan{Step: Refuse, Until: until}
+		return refuse
 	}
 	return Plan{Step: Condemn, Unreadable: g.unreadable()}
 }
@@ -95,7 +100,7 @@ func (g Grant) AfterUnknown(me Nonce, rotation profile.Rotation, now time.Time) 
 	if g.Attempts[me].Kind != KindRefresh || g.free("", rotation, now) {
 		return pause
 	}
-	return latest(pause, g.presentOnceAt(""))
+	return latest(pause, g.presentOnceAt("").Add(WakeEarly))
 }
 
 // roll plans to roll n before any refusal.
@@ -170,7 +175,8 @@ func (g Grant) WhyDead(me Nonce, token profile.Token, now time.Time) Reason {
 	switch {
 	case g.spent(me):
 		return AnswerLost
-	case token.RefreshIdle > 0 && age > token.RefreshIdle.D(),
+	case !g.RefreshExpires.IsZero() && !now.Before(g.RefreshExpires),
+		token.RefreshIdle > 0 && age > token.RefreshIdle.D(),
 		token.RefreshLifetime > 0 && age > token.RefreshLifetime.D():
 		return Expired
 	default:

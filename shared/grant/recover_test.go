@@ -89,25 +89,25 @@ func TestRecover_Rows(t *testing.T) {
 		{"row 2: at detect, of an older base, the old pair is kept", all(kept("a", 4, time.Second), spent), detect, Plan{Step: Roll, Aside: "a", KeepFormer: true}},
 		{"row 2: not while presenting is free", all(kept("a", 4, time.Second), spent), grace, Plan{Step: Present}},
 		{"row 2: not when nothing may be spent", all(kept("a", 4, time.Second)), detect, Plan{Step: Present}},
-		{"row 2: a former pair is no answer", all(former(4), older), grace, Plan{Step: Wait, Until: noon.Add(10 * time.Second)}},
+		{"row 2: a former pair is no answer", all(former(4), older), grace, Plan{Step: Wait, Until: noon.Add(11 * time.Second)}},
 
 		{"row 3: refused before, no POST", all(refused), none, Plan{Step: Conclude}},
 		{"row 3: an older refusal says nothing", all(func(g *Grant) { g.Refused = 4 }), none, Plan{Step: Present}},
 
-		{"row 4: until the edge, and until every holder has ended", all(attempted("a", KindRefresh, 5, time.Second)), detect, Plan{Step: Wait, Until: noon.Add(24 * time.Second)}},
-		{"row 4: the edge is later", all(older), detect, Plan{Step: Wait, Until: noon.Add(10 * time.Second)}},
-		{"row 4: attempts of any generation count", all(older, attempted("b", KindRefresh, 3, 0)), detect, Plan{Step: Wait, Until: noon.Add(25 * time.Second)}},
-		{"row 4: grace is over", all(older), grace, Plan{Step: Wait, Until: noon.Add(10 * time.Second)}},
+		{"row 4: until the edge, and until every holder has ended", all(attempted("a", KindRefresh, 5, time.Second)), detect, Plan{Step: Wait, Until: noon.Add(25 * time.Second)}},
+		{"row 4: the edge is later", all(older), detect, Plan{Step: Wait, Until: noon.Add(11 * time.Second)}},
+		{"row 4: attempts of any generation count", all(older, attempted("b", KindRefresh, 3, 0)), detect, Plan{Step: Wait, Until: noon.Add(26 * time.Second)}},
+		{"row 4: grace is over", all(older), grace, Plan{Step: Wait, Until: noon.Add(11 * time.Second)}},
 
 		{"row 5: an older generation's attempt spends nothing of ours", all(attempted("a", KindRefresh, 4, time.Second)), detect, Plan{Step: Present}},
 		{"row 5: minting spends nothing", all(attempted("a", KindClient, 5, time.Second)), detect, Plan{Step: Present}},
 		{"row 5: nor does a code", all(attempted("a", KindCode, 5, time.Second)), detect, Plan{Step: Present}},
 		{"row 5: free at once", all(spent), none, Plan{Step: Present}},
-		{"row 5: grace counts from the first attempt", all(older, attempted("b", KindRefresh, 5, time.Second)), grace, Plan{Step: Wait, Until: noon.Add(24 * time.Second)}},
+		{"row 5: grace counts from the first attempt", all(older, attempted("b", KindRefresh, 5, time.Second)), grace, Plan{Step: Wait, Until: noon.Add(25 * time.Second)}},
 
-		{"raw: it cannot be rolled, but it shows what was spent", all(raw("a", 5, time.Second)), detect, Plan{Step: Wait, Until: noon.Add(10 * time.Second)}},
+		{"raw: it cannot be rolled, but it shows what was spent", all(raw("a", 5, time.Second)), detect, Plan{Step: Wait, Until: noon.Add(11 * time.Second)}},
 		{"raw: the grace counts from its request", all(raw("a", 5, 28*time.Second)), grace, Plan{Step: Present}},
-		{"raw: and is over then", all(raw("a", 5, 29*time.Second)), grace, Plan{Step: Wait, Until: noon.Add(10 * time.Second)}},
+		{"raw: and is over then", all(raw("a", 5, 29*time.Second)), grace, Plan{Step: Wait, Until: noon.Add(11 * time.Second)}},
 		{"raw: a readable one goes first", all(raw("a", 5, 0), kept("b", 5, time.Minute)), detect, Plan{Step: Roll, Aside: "b"}},
 	} {
 		if got := c.g.Recover("me", c.rotation, noon); !same(got, c.want) {
@@ -153,12 +153,12 @@ func TestAfterInvalidGrant(t *testing.T) {
 		want Plan
 	}{
 		{"the winner's pair is the one", all(func(g *Grant) { g.Generation = 6 }), Plan{Step: UseWinner}},
-		{"the lease is another's", all(attempted("b", KindRefresh, 5, time.Second), func(g *Grant) { g.Lease.Owner = "b" }), Plan{Step: Refuse, Until: noon.Add(24 * time.Second)}},
+		{"the lease is another's", all(attempted("b", KindRefresh, 5, time.Second), func(g *Grant) { g.Lease.Owner = "b" }), Plan{Step: Refuse, Until: noon.Add(25 * time.Second)}},
 		{"the lease is over and nobody's", all(func(g *Grant) { g.Lease = nil }), Plan{Step: Refuse}},
 		{"asides go first, the highest base first", all(kept("a", 3, 0), kept("b", 4, time.Hour)), Plan{Step: Roll, Aside: "b"}},
 		{"a former pair last of all", all(kept("a", 1, 0), former(4)), Plan{Step: Roll, Aside: "a"}},
 		{"but before a verdict", all(former(4)), Plan{Step: Roll, Aside: FormerNonce(4)}},
-		{"somebody may still come with an answer", all(attempted("b", KindRefresh, 4, time.Second)), Plan{Step: Refuse, Until: noon.Add(24 * time.Second)}},
+		{"somebody may still come with an answer", all(attempted("b", KindRefresh, 4, time.Second)), Plan{Step: Refuse, Until: noon.Add(25 * time.Second)}},
 		{"nobody can any more", all(attempted("b", KindRefresh, 5, 25*time.Second)), Plan{Step: Condemn}},
 		{"only what we cannot read is left", all(raw("a", 5, 0)), Plan{Step: Condemn, Unreadable: []Nonce{"a"}}},
 	} {
@@ -181,8 +181,8 @@ func TestAfterUnknown(t *testing.T) {
 		{"free: at once", all(), none, 0, 0},
 		{"inside the grace: at once", all(), grace, 0, 0},
 		{"free, but not the first time: after a pause", all(failed), none, time.Second, 16 * time.Second},
-		{"detect: at the edge", all(far), detect, 3588 * time.Second, 3588 * time.Second},
-		{"detect: not before I have surely ended", all(), detect, 25 * time.Second, 25 * time.Second},
+		{"detect: at the edge", all(far), detect, 3589 * time.Second, 3589 * time.Second},
+		{"detect: not before I have surely ended", all(), detect, 26 * time.Second, 26 * time.Second},
 		{"minting spends nothing", all(minted), detect, 0, 0},
 	} {
 		got := c.g.AfterUnknown("me", c.rotation, noon).Sub(noon)
@@ -206,6 +206,8 @@ func TestWhyDead(t *testing.T) {
 		{"an answer could not be read", all(raw("a", 5, time.Minute)), profile.Token{}, AnswerLost},
 		{"unused for too long", all(), idle, Expired},
 		{"not yet", all(), whole, Revoked},
+		{"older than its answer said", all(func(g *Grant) { g.RefreshExpires = noon }), profile.Token{}, Expired},
+		{"not so old", all(func(g *Grant) { g.RefreshExpires = noon.Add(1) }), profile.Token{}, Revoked},
 	} {
 		if got := c.g.WhyDead("me", c.token, noon); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
