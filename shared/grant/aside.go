@@ -33,6 +33,18 @@ func (a Aside) before(b Aside) bool {
 // ties reports whether neither comes before the other.
 func (a Aside) ties(b Aside) bool { return !a.before(b) && !b.before(a) }
 
+// Unreadable counts the raw asides that were answered to this generation's
+// credential.
+func (g Grant) Unreadable() int {
+	n := 0
+	for _, a := range g.Asides {
+		if a.Raw && a.Base == g.Generation {
+			n++
+		}
+	}
+	return n
+}
+
 // unreadable names the raw asides: answers that this release cannot read.
 func (g Grant) unreadable() []Nonce {
 	var raw []Nonce

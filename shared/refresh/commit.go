@@ -85,10 +85,18 @@ func (r *Run) KeepAside(ctx context.Context, cause error) (again time.Time, err 
 	}})
 }
 
+// mostUnreadable is how many unreadable answers to one credential are kept. A
+// provider that rotates answers with so many at most before it refuses; more of
+// them are a page that says that it is being mended.
+const mostUnreadable = 3
+
 // keepRaw keeps an answer that our parser refuses as it came: a corrected
 // release may find the live pair in it.
 func (r *Run) keepRaw(ctx context.Context, out oauth.Outcome) (time.Time, error) {
 	now := r.c.Now()
+	if r.snapshot.Unreadable() >= mostUnreadable {
+		return r.afterUnknown(ctx, now)
+	}
 	sealed, err := r.c.Vault.SealRaw(r.snapshot.ID, r.snapshot.Generation, out.Raw)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("sealing an unreadable answer for grant %s: %w", r.snapshot.ID, err)
