@@ -90,6 +90,57 @@ func TestRefresh_UnreadableAnswer(t *testing.T) {
 	})
 }
 
+// A page in the token endpoint's place for an hour costs nobody more than that
+// hour where presenting is free, and does not end a grant for want of room
+// anywhere: somebody asks again as long as nobody has refused.
+func TestRefresh_UnreadableForAnHour(t *testing.T) {
+	for name, c := range map[string]struct {
+		rotation profile.Rotation
+		minted   bool
+		turns    bool // the provider rotates behind its page, so the token is lost
+	}{
+		"nothing is spent": {rotation: none},
+		"minted":           {rotation: detect, minted: true},
+		"spent":            {rotation: detect, turns: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, c.rotation)
+				if c.minted {
+					w.profile.Token.Grant = "client_credentials"
+				}
+				page := true
+				w.provider.Refuse = func(oauth.Request) oauth.Outcome {
+					if page && !c.turns {
+						return oauth.Outcome{Class: oauth.Unreadable, Status: 200, Raw: secret.New("<h1>back soon</h1>")}
+					}
+					return oauth.Outcome{}
+				}
+				w.provider.Act = func(int) granttest.Act {
+					if page && c.turns {
+						return granttest.Garbles
+					}
+					return granttest.Answers
+				}
+				w.lives(time.Hour)
+				g := w.grant()
+				if n := len(g.Asides); n == 0 || n > 3 {
+					t.Errorf("%d answers are kept", n)
+				}
+				page = false
+				w.lives(16 * time.Minute)
+				g = w.grant()
+				if c.turns && g.Health != grant.ReauthorizationRequired {
+					t.Errorf("%s with %d asides and %d attempts: it is never judged", g.Health, len(g.Asides), len(g.Attempts))
+				}
+				if !c.turns && (g.Generation < 2 || g.Health != grant.OK || len(g.Asides) != 0) {
+					t.Errorf("generation %d, %s, %d asides, %d attempts a quarter of an hour after the page is gone", g.Generation, g.Health, len(g.Asides), len(g.Attempts))
+				}
+			})
+		})
+	}
+}
+
 // A release whose parser has learnt to read it rolls what an earlier one kept.
 func TestRefresh_RawAsideIsReadAtLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -143,7 +194,7 @@ func TestRefresh_ClientCredentials(t *testing.T) {
 			t.Errorf("%s, missing %v after %d requests: a scope error is not retried", g.Health, g.Missing, w.provider.Requests())
 		}
 		w.provider.Refuse = nil // a person has changed it, and says so
-		if err := w.store.SetEnabled(t.Context(), hotel, true, time.Now()); err != nil {
+		if err := w.store.Retry(t.Context(), grant.RetryWrite{ID: hotel, Generation: 2, At: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
 		_ = w.wakes()

@@ -43,7 +43,7 @@ var mutations = []mutation{
 		{inCommit, "if r.sealed.Data == nil {", "if r.sealed.Data == nil || MUTANT {"}}},
 	{name: "verdictNoAsides", regime: "grace-newest", disturbances: 1, with: staging{runs: 3}, patches: []patch{
 		{inRecover, "g.best(func(Aside) bool { return true }); ok {", "g.best(func(Aside) bool { return true }); ok && !MUTANT {"},
-		{inTable, "!only(g.Asides, w.Unreadable) {", "!only(g.Asides, w.Unreadable) && !MUTANT {"}}},
+		{inTable, "!only(g.Asides, w.PassedOver) {", "!only(g.Asides, w.PassedOver) && !MUTANT {"}}},
 	{name: "verdictNoYoung", regime: "grace-newest", disturbances: 2, with: staging{only: []order{stall}, at: []string{"POST", "Commit"}}, patches: []patch{
 		{inRecover, "if now.Before(until) {", "if now.Before(until) && !MUTANT {"}}},
 	{name: "neverRollBefore", regime: "detect", disturbances: 1, patches: []patch{

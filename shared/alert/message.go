@@ -67,7 +67,7 @@ func Why(r grant.Reason) string {
 // Meanwhile says what Bellhop does until somebody acts.
 func Meanwhile(h grant.Health) string {
 	if h == grant.ScopeUpdateRequired {
-		return "Rate updates are taken in and kept. What needs the missing permission is not sent; the token is kept alive."
+		return "Rate updates are taken in and kept. What needs the missing permission is not sent."
 	}
 	return "Rate updates are taken in and kept, nothing is lost. Nothing is sent to the provider. " +
 		"As soon as it is connected again, the latest rates go out and are read back."
@@ -76,7 +76,8 @@ func Meanwhile(h grant.Health) string {
 // Remedy says what to do about it.
 func (m Message) Remedy() string {
 	if m.Link.Empty() {
-		return "No owner has to consent here: check our registration at the provider and its secret."
+		return "No owner has to consent here: check our registration at the provider, its permissions and its secret, " +
+			"then run bellhop connections retry for one of its connections."
 	}
 	return "Send the reconnect link to the owner. It works once, until " + m.Episode.Expires.UTC().Format(time.RFC1123) + "."
 }

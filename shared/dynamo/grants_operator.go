@@ -29,7 +29,8 @@ func (s *Grants) Retry(ctx context.Context, w grant.RetryWrite) error {
 	c.ifNotHeld(w.At, grant.Skew)
 	c.value(":never", str(string(grant.NeverConnected)))
 	c.value(":gone", str(string(grant.RevokedByUs)))
-	c.when("attribute_exists(reauth) and reauth <> :never and reauth <> :gone")
+	c.when("(attribute_exists(reauth) and reauth <> :never and reauth <> :gone)" +
+		" or (attribute_not_exists(reauth) and attribute_exists(missing_scopes) and attribute_not_exists(wake_at))")
 	c.drop("reauth", "refused", "failures", "held")
 	c.wake(w.At)
 	c.alert(w.At)

@@ -21,7 +21,7 @@ func (s *Grants) Verdict(ctx context.Context, w grant.VerdictWrite) error {
 	c.mine(w.Me)
 	c.ifGeneration(w.Generation)
 	c.ifOwner()
-	c.ifOnly(w.Unreadable)
+	c.ifOnly(w.PassedOver)
 	c.find(w.Health, w.Reason, w.Missing)
 	if !w.Same {
 		c.open(w.At)

@@ -200,7 +200,7 @@ func everyWrite(t *testing.T, s *Grants) {
 		s.Roll(t.Context(), grant.RollWrite{ID: "g", Me: "me", Aside: "x", Former: &a, Times: times, AlertDue: now}),
 		s.Roll(t.Context(), grant.RollWrite{ID: "g", Me: "me", Aside: "x", Reread: &a, Times: times}),
 		s.Refuse(t.Context(), grant.RefuseWrite{ID: "g", Me: "me", WakeAt: now}),
-		s.Verdict(t.Context(), grant.VerdictWrite{ID: "g", Me: "me", Health: grant.ScopeUpdateRequired, At: now, Unreadable: n}),
+		s.Verdict(t.Context(), grant.VerdictWrite{ID: "g", Me: "me", Health: grant.ScopeUpdateRequired, At: now, PassedOver: n}),
 		s.Judge(t.Context(), grant.JudgeWrite{ID: "g", Health: grant.ReauthorizationRequired, At: now}),
 		s.Hasten(t.Context(), grant.HastenWrite{ID: "g", At: now}),
 		s.Settle(t.Context(), grant.SettleWrite{ID: "g", Ref: "r"}),

@@ -199,9 +199,10 @@ type VerdictWrite struct {
 	At         time.Time // also when the alert is due
 	// Same says that people have been told already and the episode goes on.
 	Same bool
-	// Unreadable names the raw asides that I have seen and cannot read. The
-	// condition "asides are empty" means all others.
-	Unreadable []Nonce
+	// PassedOver names the asides that I have seen and that do not speak against
+	// the verdict: those that I cannot read, and any when only a scope is missing.
+	// The condition "asides are empty" means all others.
+	PassedOver []Nonce
 }
 
 // JudgeWrite is a verdict by somebody who holds no lease: a pusher whose fresh
@@ -270,8 +271,9 @@ type RevokeWrite struct {
 	Asides     []Nonce // revoked with the pair
 }
 
-// RetryWrite is refused when the generation has moved, no person is needed, the
-// grant was never connected or its pair was revoked by us, or a lease is live.
+// RetryWrite is refused when the generation has moved, no person is needed (one
+// who is to add a scope is, once nothing wakes the grant any more), the grant was
+// never connected or its pair was revoked by us, or a lease is live.
 type RetryWrite struct {
 	ID         ID
 	Generation int64     // whose credential is presented once more

@@ -39,17 +39,24 @@ func retry(b *bench) {
 	b.changes(g, func() error { return b.s.Retry(b.ctx, write(g)) }, and(again, func(g *grant.Grant) {
 		g.Health, g.Reason = grant.ScopeUpdateRequired, grant.ScopeMissing // that is not taken back
 	}))
+	refused := and(short, func(g *grant.Grant) {
+		g.Health, g.Reason, g.WakeAt = grant.ScopeUpdateRequired, grant.ScopeMissing, time.Time{}
+	})
+	g = b.made(and(alone, refused)) // what we ask for was refused, and a person has seen to it
+	b.changes(g, func() error { return b.s.Retry(b.ctx, write(g)) }, and(again, func(g *grant.Grant) {
+		g.Health, g.Reason = grant.ScopeUpdateRequired, grant.ScopeMissing
+	}))
 	over := and(leased("holder"), func(g *grant.Grant) { g.Lease.Deadline = noon.Add(-time.Minute) })
 	g = b.made(and(alone, dead, over))
 	b.changes(g, func() error { return b.s.Retry(b.ctx, write(g)) }, again)
 
 	for why, edit := range map[string]func(*grant.Grant){
-		"nobody is needed":                           func(*grant.Grant) {},
-		"there is no credential to try":              and(dead, func(g *grant.Grant) { g.Reason = grant.NeverConnected }),
-		"there is none any more":                     and(dead, func(g *grant.Grant) { g.Reason = grant.RevokedByUs }),
-		"the verdict is about another generation":    and(dead, func(g *grant.Grant) { g.Generation = 4 }),
-		"somebody rolls an answer forward just now":  and(dead, leased("holder")),
-		"a missing scope is no verdict on the token": and(short, func(g *grant.Grant) { g.Health, g.Reason = grant.ScopeUpdateRequired, grant.ScopeMissing }),
+		"nobody is needed":                                                        func(*grant.Grant) {},
+		"there is no credential to try":                                           and(dead, func(g *grant.Grant) { g.Reason = grant.NeverConnected }),
+		"there is none any more":                                                  and(dead, func(g *grant.Grant) { g.Reason = grant.RevokedByUs }),
+		"the verdict is about another generation":                                 and(dead, func(g *grant.Grant) { g.Generation = 4 }),
+		"somebody rolls an answer forward just now":                               and(dead, leased("holder")),
+		"a missing scope is no verdict on a token that is refreshed all the same": and(short, func(g *grant.Grant) { g.Health, g.Reason = grant.ScopeUpdateRequired, grant.ScopeMissing }),
 	} {
 		g := b.made(edit)
 		b.refuses(g, why, func() error { return b.s.Retry(b.ctx, write(g)) })

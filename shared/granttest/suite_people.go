@@ -71,9 +71,9 @@ func verdict(b *bench) {
 	g = b.made(and(leased("me"), alone, raw))
 	w = verdictWrite(g)
 	b.refuses(g, "an aside that I have not seen", func() error { return b.s.Verdict(b.ctx, w) })
-	w.Unreadable = []grant.Nonce{"another"}
+	w.PassedOver = []grant.Nonce{"another"}
 	b.refuses(g, "another aside than the one I have seen", func() error { return b.s.Verdict(b.ctx, w) })
-	w.Unreadable, w.Same = []grant.Nonce{"raw"}, true
+	w.PassedOver, w.Same = []grant.Nonce{"raw"}, true
 	b.changes(g, func() error { return b.s.Verdict(b.ctx, w) }, judged)
 
 	for why, change := range map[string]func(*grant.Grant){

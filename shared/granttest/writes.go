@@ -137,7 +137,7 @@ func (m *Memory) Refuse(ctx context.Context, w grant.RefuseWrite) error {
 // Verdict implements [grant.Store].
 func (m *Memory) Verdict(ctx context.Context, w grant.VerdictWrite) error {
 	return m.change(ctx, "Verdict", w.ID, func(g *grant.Grant) bool {
-		if g.Generation != w.Generation || !owns(*g, w.Me) || !only(g.Asides, w.Unreadable) {
+		if g.Generation != w.Generation || !owns(*g, w.Me) || !only(g.Asides, w.PassedOver) {
 			return false
 		}
 		find(g, w.Health, w.Reason, w.Missing)

@@ -21,7 +21,7 @@ func (m *Memory) SetEnabled(ctx context.Context, id grant.ID, enabled bool, wake
 // Retry implements [grant.Store].
 func (m *Memory) Retry(ctx context.Context, w grant.RetryWrite) error {
 	return m.change(ctx, "Retry", w.ID, func(g *grant.Grant) bool {
-		if g.Generation != w.Generation || g.Health != grant.ReauthorizationRequired || !presentable(g.Reason) || held(*g, w.At, grant.Skew) {
+		if g.Generation != w.Generation || !retriable(*g) || held(*g, w.At, grant.Skew) {
 			return false
 		}
 		g.Refused, g.Failures, g.Held, g.WakeAt = 0, 0, "", w.At
@@ -31,8 +31,17 @@ func (m *Memory) Retry(ctx context.Context, w grant.RetryWrite) error {
 	})
 }
 
-// presentable reports whether a dead grant has a credential to try once more.
-func presentable(r grant.Reason) bool { return r != grant.NeverConnected && r != grant.RevokedByUs }
+// retriable reports whether a grant waits for a person and has a credential to
+// try once more.
+func retriable(g grant.Grant) bool {
+	switch g.Health {
+	case grant.ReauthorizationRequired:
+		return g.Reason != grant.NeverConnected && g.Reason != grant.RevokedByUs
+	case grant.ScopeUpdateRequired:
+		return g.WakeAt.IsZero()
+	}
+	return false
+}
 
 // Revoke implements [grant.Store].
 func (m *Memory) Revoke(ctx context.Context, w grant.RevokeWrite) error {

@@ -64,7 +64,7 @@ func (r *Run) Verdict(ctx context.Context, current grant.Grant, plan grant.Plan)
 	reason := r.why(current, now)
 	w := grant.VerdictWrite{
 		ID: current.ID, Me: r.me, Generation: r.snapshot.Generation, At: now,
-		Health: grant.ReauthorizationRequired, Reason: reason, Unreadable: plan.Unreadable,
+		Health: grant.ReauthorizationRequired, Reason: reason, PassedOver: plan.Unreadable,
 		Same: current.Health == grant.ReauthorizationRequired,
 	}
 	r.report.verdict = w
@@ -80,15 +80,17 @@ func (r *Run) Verdict(ctx context.Context, current grant.Grant, plan grant.Plan)
 func (r *Run) scopeVerdict(ctx context.Context) (time.Time, error) {
 	w := grant.VerdictWrite{
 		ID: r.snapshot.ID, Me: r.me, Generation: r.snapshot.Generation, At: r.c.Now(),
-		Health: grant.ScopeUpdateRequired, Reason: grant.ScopeMissing, Missing: r.profile.Token.Scopes,
+		Health: grant.ScopeUpdateRequired, Reason: grant.ScopeMissing, Missing: r.asks(),
 		Same: r.snapshot.Missing != nil,
+		// It is no verdict over the pair: what is kept aside stays for what it is.
+		PassedOver: r.snapshot.KnownAsides(),
 	}
 	if known := r.missing(r.snapshot.Scopes); len(known) > 0 {
 		w.Missing = known
 	}
 	err := r.write(ctx, func(ctx context.Context) error { return r.c.Store.Verdict(ctx, w) })
 	if _, refused := conflict(err); refused {
-		return r.Abandon(ctx, r.c.Now().Add(r.snapshot.Backoff())) // an answer came: it goes first
+		return r.Abandon(ctx, time.Time{}) // an answer came meanwhile: it goes first
 	}
 	if err == nil {
 		r.report.dead(w)

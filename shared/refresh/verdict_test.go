@@ -8,6 +8,7 @@ import (
 	"bellhop/shared/grant"
 	"bellhop/shared/granttest"
 	"bellhop/shared/oauth"
+	"bellhop/shared/secret"
 )
 
 // An aside that arrives between the refusal and the verdict goes first.
@@ -114,6 +115,27 @@ func TestScopeVerdict_NamesWhatIsMissing(t *testing.T) {
 		}
 		if g := s.now(); g.Health != grant.ScopeUpdateRequired || len(g.Missing) != 1 || g.Missing[0] != "rates:write" || !g.WakeAt.IsZero() {
 			s.Errorf("%s, missing %v, wake %v", g.Health, g.Missing, g.WakeAt)
+		}
+	})
+}
+
+// What is kept aside does not speak against it, and stays: else the same request
+// would be refused again and again.
+func TestScopeVerdict_BesideAsides(t *testing.T) {
+	on(t, func(s *step) {
+		r := s.leases()
+		raw := oauth.Outcome{Class: oauth.Unreadable, Status: 200, Raw: secret.New("<h1>back soon</h1>")}
+		if _, err := r.Conclude(s.Context(), raw); err != nil {
+			s.Fatal(err)
+		}
+		time.Sleep(time.Until(s.now().WakeAt))
+		r = s.leases()
+		r.profile.Token.Scopes = []string{"rates:write"}
+		if _, err := r.Conclude(s.Context(), oauth.Outcome{Class: oauth.BadScope}); err != nil {
+			s.Fatal(err)
+		}
+		if g := s.now(); g.Health != grant.ScopeUpdateRequired || len(g.Asides) != 1 || !g.WakeAt.IsZero() {
+			s.Errorf("%s, %d asides, wake %v", g.Health, len(g.Asides), g.WakeAt)
 		}
 	})
 }
