@@ -22,7 +22,7 @@ import (
 const (
 	processes     = 8
 	workers       = 125
-	contendFor    = 60 * time.Second
+	contendFor    = 120 * time.Second
 	contendedLife = 20 * time.Second
 )
 
