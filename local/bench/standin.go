@@ -56,7 +56,7 @@ func (s *standIn) fill(grants, due int, now time.Time) {
 	for i := range grants {
 		e := entry{id: fmt.Sprintf("grant-%06d", i), at: now.Add(time.Hour)}
 		if i < due {
-			e.at = now.Add(time.Duration(i%90) * time.Second)
+			e.at = now.Add(time.Duration(i%60) * time.Second)
 		}
 		shard := wake.Shard(e.id)
 		s.shards[shard] = append(s.shards[shard], e)

@@ -34,7 +34,7 @@ func tables(t *testing.T) (*standIn, aws.Config) {
 // What the product's own adapters read from the stand-in is what was put there.
 func TestStandIn_ReadByTheProduct(t *testing.T) {
 	s, config := tables(t)
-	s.fill(1000, 90, noon)
+	s.fill(1000, 60, noon)
 	index := dynamo.NewWakes(dynamo.NewClient(config), "grants")
 	found := map[string]time.Time{}
 	for _, shard := range wake.Shards() {
@@ -47,7 +47,7 @@ func TestStandIn_ReadByTheProduct(t *testing.T) {
 		}
 	}
 	if len(found) != 41 || !found["GRANT#grant-000040"].Equal(noon.Add(40*time.Second)) {
-		t.Errorf("%d grants are due within 40 s of 90 that are in as many seconds: %v", len(found), found)
+		t.Errorf("%d grants are due within 40 s of 60 that are in as many seconds: %v", len(found), found)
 	}
 	g, err := dynamo.NewGrants(dynamo.NewClient(config), "grants").Read(t.Context(), "grant-000007")
 	if err != nil || g.ID != "grant-000007" || g.Client != "main" || g.Generation != 7 || !g.WakeAt.Equal(noon.Add(7*time.Second)) {
