@@ -19,7 +19,8 @@ const (
 	refetchAfter = 2 * time.Second
 	// askFor is how long an answer is waited for when a key set is here that
 	// will do: a service that hangs must not hold up an exchange for a newer
-	// one. After that it is left alone for restFor.
+	// one. After that it is left alone for restFor. As long is waited for what
+	// another brings who asks for an unknown key already.
 	askFor  = 2 * time.Second
 	restFor = 30 * time.Second
 )
@@ -35,10 +36,11 @@ type Source struct {
 	now  func() time.Time
 
 	mu      sync.Mutex
-	set     *KeySet   // guarded by mu; nil before the first fetch
-	fetched time.Time // guarded by mu
-	sought  time.Time // guarded by mu; when an unknown key last made us ask
-	failed  time.Time // guarded by mu; when asking for a newer set last brought nothing
+	set     *KeySet       // guarded by mu; nil before the first fetch
+	fetched time.Time     // guarded by mu
+	sought  time.Time     // guarded by mu; when an unknown key last made us ask
+	found   chan struct{} // guarded by mu; closed when that has ended
+	failed  time.Time     // guarded by mu; when asking for a newer set last brought nothing
 }
 
 // NewSource returns a source that fetches when it is first asked. now nil means
@@ -85,16 +87,22 @@ func (s *Source) rest() {
 
 // Having returns a key set that has the key of that id, fetching once more when
 // the present one does not: another process may have sealed with a key that was
-// added a moment ago. ErrUnknownKey when it is not there either.
+// added a moment ago. Of many who ask at once one fetches, for all of them.
+// ErrUnknownKey when it is not there either.
 func (s *Source) Having(ctx context.Context, id string) (*KeySet, error) {
 	set, err := s.Keys(ctx)
 	if err != nil || set.Knows(id) {
 		return set, err
 	}
-	if s.seek() {
+	found, mine := s.seek()
+	if mine {
+		defer close(found)
 		if set, err = s.fetch(ctx); err != nil {
 			return nil, err
 		}
+	} else {
+		await(ctx, found)
+		set, _ = s.held()
 	}
 	if !set.Knows(id) {
 		return nil, fmt.Errorf("%w: %q", ErrUnknownKey, id)
@@ -102,16 +110,27 @@ func (s *Source) Having(ctx context.Context, id string) (*KeySet, error) {
 	return set, nil
 }
 
-// seek reports whether an unknown key may make us ask now. That the set was
-// fetched a moment ago is no reason not to: the key may be younger still.
-func (s *Source) seek() bool {
+// seek reports whether an unknown key may make us ask now: then found is mine to
+// close, else it is another's. That the set was fetched a moment ago is no reason
+// not to: the key may be younger still.
+func (s *Source) seek() (found chan struct{}, mine bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.now().Sub(s.sought) < refetchAfter {
-		return false
+	if s.found != nil && s.now().Sub(s.sought) < refetchAfter {
+		return s.found, false
 	}
-	s.sought = s.now()
-	return true
+	s.sought, s.found = s.now(), make(chan struct{})
+	return s.found, true
+}
+
+// await waits until another's fetch has ended, for askFor at most.
+func await(ctx context.Context, found <-chan struct{}) {
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
+	select {
+	case <-found:
+	case <-ctx.Done():
+	}
 }
 
 // Held returns the key set that is here, however old, without asking anybody.

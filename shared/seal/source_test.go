@@ -173,6 +173,66 @@ func TestSource_AKeyOfThisMoment(t *testing.T) {
 	}
 }
 
+// slow answers after a while, as a service does.
+type slow struct{ shelf }
+
+func (s *slow) Keys(ctx context.Context) (secret.Text, error) {
+	time.Sleep(100 * time.Millisecond)
+	return s.shelf.Keys(ctx)
+}
+
+// Many read at once what was sealed with a key of this moment: one asks, and the
+// others have the key as soon as it is here.
+func TestSource_ManyAskForANewKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away := &slow{shelf{text: keySet("k1", "k1", key1)}}
+		src := NewSource(away, nil)
+		_, _ = src.Keys(t.Context())
+		away.text = keySet("k2", "k1", key1, "k2", key2)
+		began := time.Now()
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				if k, err := src.Having(t.Context(), "k2"); err != nil || !k.Knows("k2") {
+					t.Errorf("got %v after %v", err, time.Since(began))
+				}
+			})
+		}
+		wg.Wait()
+		if away.fetches != 2 || time.Since(began) > time.Second {
+			t.Errorf("%d fetches, want 2: the first, and one for all of them; it took %v", away.fetches, time.Since(began))
+		}
+	})
+}
+
+// Who waits for another's fetch does not wait for ever, nor for longer than its
+// own time.
+func TestSource_AnothersFetchHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away := &hung{}
+		src := NewSource(away, nil)
+		src.set, src.fetched = parsed(t, keySet("k1", "k1", key1)), time.Now()
+		first, leave := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = src.Having(first, "k2") })
+		synctest.Wait()
+		for _, own := range []time.Duration{time.Second / 2, time.Hour} {
+			ctx, cancel := context.WithTimeout(t.Context(), own)
+			began := time.Now()
+			_, err := src.Having(ctx, "k2")
+			if took := time.Since(began); !errors.Is(err, ErrUnknownKey) || took != min(own, askFor) {
+				t.Errorf("with %v of its own: %v after %v", own, err, took)
+			}
+			cancel()
+		}
+		if away.asked != 1 {
+			t.Errorf("asked %d times", away.asked)
+		}
+		leave()
+		wg.Wait()
+	})
+}
+
 func TestSource_UnknownKeyWhileUnreachable(t *testing.T) {
 	src, shelf, clock := newSource()
 	_, _ = src.Keys(t.Context())
