@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -225,7 +226,8 @@ func TestTrouble_FiftyGrants(t *testing.T) {
 }
 
 // One grant for which the provider answers as if it were our registration does
-// not stop the client's others, and nobody is alarmed.
+// not stop the client's others, and nobody is alarmed about them: it is the grant
+// that needs a person, once its token has run out.
 func TestTrouble_OneGrantAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newChain(t, 20, nil)
@@ -247,6 +249,51 @@ func TestTrouble_OneGrantAlone(t *testing.T) {
 		}
 		if !c.bucket().AlertDue.IsZero() {
 			t.Error("people are told that the client is refused")
+		}
+		g := c.read(c.ids[3])
+		if g.Health != grant.ReauthorizationRequired || g.Reason != grant.RefusedAlone || g.EpisodeSince.Before(g.Edge()) || c.need() != 1 {
+			t.Errorf("it is %s, %s since %v; %d need a person", g.Health, g.Reason, g.EpisodeSince, c.need())
+		}
+		if n := c.presented(pair.Refresh); n < 6 || n > 20 || c.logged("grant_dead", `"reason":"refused_alone"`) != 1 {
+			t.Errorf("asked %d times before it was judged", n)
+		}
+	})
+}
+
+// Three grants that are refused so, the second and third while the one before
+// still tries: they are no trouble of the client's together either.
+func TestTrouble_SeveralGrantsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChain(t, 20, nil)
+		refused := map[string]bool{}
+		for i := range 3 {
+			c.provider.Life = time.Duration(i+2) * 2 * time.Minute // due one after another
+			c.connects(grant.ID(fmt.Sprintf("alone-%d", i)), "account-0")
+			pair, err := c.vault.Open(t.Context(), c.read(c.ids[20+i]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			refused[pair.Refresh.Reveal()] = true
+		}
+		c.provider.Life = time.Minute
+		c.provider.Refuse = func(r oauth.Request) oauth.Outcome {
+			if refused[r.Refresh.Reveal()] {
+				return oauth.Outcome{Class: oauth.BadClient, Status: 401, Code: "invalid_client"}
+			}
+			return oauth.Outcome{}
+		}
+		for range 30 {
+			if c.lives(time.Minute); !c.bucket().AlertDue.IsZero() {
+				t.Fatalf("people are told that the client is refused: %+v", c.bucket().Trouble)
+			}
+		}
+		for i, id := range c.ids {
+			switch g := c.read(id); {
+			case i < 20 && (g.Generation < 30 || g.Held != ""):
+				t.Errorf("%s is at generation %d after half an hour, held %q", id, g.Generation, g.Held)
+			case i >= 20 && (g.Health != grant.ReauthorizationRequired || g.Reason != grant.RefusedAlone):
+				t.Errorf("%s is %s, %s", id, g.Health, g.Reason)
+			}
 		}
 	})
 }

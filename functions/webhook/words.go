@@ -65,7 +65,7 @@ func why(o consent.Offer) string {
 	switch o.Grant.Reason {
 	case grant.NeverConnected:
 		return "To send your rates to " + o.Provider + ", we need your permission there."
-	case grant.Revoked:
+	case grant.Revoked, grant.RefusedAlone:
 		return o.Provider + " no longer accepts our access to your account. This happens when the connection is removed there, or after changes to the account."
 	case grant.AnswerLost:
 		return "A routine renewal of our access to " + o.Provider + " was interrupted, and " + o.Provider + " asks for your permission again."

@@ -58,6 +58,9 @@ func Why(r grant.Reason) string {
 		return "The provider issues tokens and then refuses them. Usually the app was removed or the account suspended."
 	case grant.PairMissing:
 		return "The stored token is gone from its place and what was left of it has run out."
+	case grant.RefusedAlone:
+		return "The provider does not let our registration renew this access, while it renews others for us. " +
+			"Usually the account does not allow the app any more, or no longer exists."
 	case grant.ScopeMissing:
 		return "The access lacks permissions that are needed to send rates."
 	}

@@ -195,7 +195,7 @@ func TestInWords(t *testing.T) {
 func TestWhy_EveryReasonHasItsWords(t *testing.T) {
 	seen := map[string]grant.Reason{}
 	for _, r := range []grant.Reason{grant.NeverConnected, grant.Revoked, grant.AnswerLost, grant.Expired,
-		grant.TokenRejected, grant.ScopeMissing, grant.PairMissing} {
+		grant.TokenRejected, grant.ScopeMissing, grant.PairMissing, grant.RefusedAlone} {
 		if other, taken := seen[Why(r)]; taken {
 			t.Errorf("%s and %s read the same", r, other)
 		}

@@ -43,8 +43,8 @@ func (c *Cache) Read(ctx context.Context, name string) (Bucket, error) {
 // ReadTrouble is Read for those who do not ask about holds: whether the client is
 // in trouble or its provider under suspicion. That it is not may have been read a
 // quarter of a minute ago. Who believes it wrongly makes one exchange that is
-// refused, and knows from then on, or one that is accepted, and does not end the
-// trouble by it.
+// refused, and knows from then on; or one that is answered, which ends no trouble
+// until it has looked again.
 func (c *Cache) ReadTrouble(ctx context.Context, name string) (Bucket, error) {
 	return c.within(ctx, name, func(b Bucket) time.Duration {
 		if b.Troubled() || b.Suspected() || len(b.Retries()) > 0 {

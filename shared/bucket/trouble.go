@@ -29,6 +29,10 @@ type Trouble struct {
 	// whether it is over, NextTry when there may be another.
 	Tried   string
 	NextTry time.Time
+	// Alone are the grants that were refused while others were answered, and
+	// not answered since, in the order in which that was found out. They stay
+	// from one episode to the next.
+	Alone []Alone
 	// Told is the alerter's own: "opened/slack" and "recovered/slack" say when
 	// that channel was told so, anything else that it is just being told.
 	Told map[string]time.Time
@@ -81,6 +85,8 @@ func (b Bucket) refuses(a Ask, now time.Time) Answer {
 	next := b.Trouble.NextTry
 	if a.SecretVersion != b.Trouble.SecretVersion {
 		next = next.Add(tryOther - tryEvery)
+	} else if a.Grant != "" && (a.Grant == b.Trouble.Grant || b.Trouble.alone(a.Grant) >= 0) {
+		next = next.Add(tryOther) // the others go first: their answer says whose trouble it is
 	}
 	if !now.Before(next) {
 		return Answer{}
@@ -117,19 +123,21 @@ type ClientRefusal struct {
 // and owes an alert. A refusal that comes before anybody was told that the last
 // episode is over goes on with that: they need not hear of either.
 //
-// A grant that is refused while the others are answered is no trouble of the
-// client, and does not open an episode again.
+// A grant that is refused while others are answered is no trouble of the client:
+// it opens no further episode, and is no second grant in another's.
 func (b Bucket) ClientRefused(r ClientRefusal, now time.Time) Bucket {
 	var t Trouble
 	if b.Trouble != nil {
 		t = *b.Trouble
 	}
+	if i := t.alone(r.Grant); i >= 0 {
+		t = t.refusedAgain(i)
+		b.Trouble = &t
+		return b
+	}
 	if !b.Troubled() {
-		if t.Grant != "" && t.Grant == r.Grant {
-			return b
-		}
 		if b.AlertDue.IsZero() || t.toldOver() {
-			t = Trouble{Episode: t.Episode + 1, Since: now}
+			t = Trouble{Episode: t.Episode + 1, Since: now, Alone: t.Alone}
 		}
 		t.Grant, t.Over, t.NextTry = r.Grant, time.Time{}, now
 	}
@@ -155,16 +163,17 @@ func (t Trouble) holdsFor() time.Duration {
 
 // ClientAccepted notes that the provider answered an exchange of this grant
 // without refusing our registration: an episode that lasted is over, and people
-// who were told of it are to hear so.
+// who were told of it are to hear so. The grant that opened it, when that is
+// another, is refused alone from now on, until it is answered itself.
 func (b Bucket) ClientAccepted(grant string, now time.Time) Bucket {
 	if b.Trouble == nil {
 		return b
 	}
-	t := *b.Trouble
-	if t.Grant == grant {
-		t.Grant = "" // whatever it was, it was not this grant
-	}
+	t := b.Trouble.answered(grant)
 	if b.Troubled() {
+		if t.Grant != grant {
+			t = t.found()
+		}
 		t.Over = now
 		if t.Ours() {
 			b.AlertDue = now

@@ -45,6 +45,9 @@ func TestTrouble_OneGrantAlone(t *testing.T) {
 	if _, third := b.Take(bucket.Rules{}, bucket.Ask{Grant: "c", Nonce: "c", SecretVersion: "v1"}, noon); third.Goes() {
 		t.Error("a third tries beside it")
 	}
+	if _, own := b.Take(bucket.Rules{}, bucket.Ask{Grant: "g1", Nonce: "g1", SecretVersion: "v1"}, noon.Add(39*time.Second)); own.Goes() {
+		t.Error("it takes the next try from the others")
+	}
 	over := b.ClientAccepted("b", noon.Add(time.Second))
 	if over.Troubled() || !over.AlertDue.IsZero() {
 		t.Errorf("%+v, alert due %v", over.Trouble, over.AlertDue)
@@ -58,6 +61,74 @@ func TestTrouble_OneGrantAlone(t *testing.T) {
 	mended := over.ClientAccepted("g1", noon.Add(time.Minute))
 	if again := mended.ClientRefused(refusal("v1", "g1"), noon.Add(time.Hour)); !again.Troubled() {
 		t.Error("a grant that was answered again is not believed when it is refused")
+	}
+}
+
+// Grants that are each refused alone are no trouble of the client's together:
+// not when they take turns, and not beside one that is refused for the first time.
+func TestTrouble_SeveralGrantsAlone(t *testing.T) {
+	b := bucket.Bucket{Grants: 50}
+	for _, g := range []string{"g1", "g2"} {
+		b = b.ClientRefused(refusal("v1", g), noon).ClientAccepted("b", noon)
+	}
+	at := noon
+	for range 20 {
+		at = at.Add(10 * time.Second)
+		if b = refused(b, "v1", at); b.Troubled() || !b.AlertDue.IsZero() {
+			t.Fatalf("after %v: %+v, alert due %v", at.Sub(noon), b.Trouble, b.AlertDue)
+		}
+	}
+	b = refused(b.ClientRefused(refusal("v1", "g3"), at), "v1", at)
+	if !b.Troubled() || b.Trouble.Ours() || !b.AlertDue.IsZero() {
+		t.Fatalf("a third one's first refusal: %+v, alert due %v", b.Trouble, b.AlertDue)
+	}
+	ours := b.ClientRefused(refusal("v1", "g4"), at)
+	if !ours.Trouble.Ours() || ours.AlertDue.IsZero() {
+		t.Error("they hide a trouble that is the client's")
+	}
+	over := ours.ClientAccepted("b", at)
+	over.AlertDue = time.Time{} // told
+	if again := refused(over, "v1", at.Add(time.Hour)); again.Troubled() {
+		t.Error("forgotten with the episode")
+	}
+	if mended := refused(over.ClientAccepted("g1", at), "v1", at); !mended.Troubled() || mended.Trouble.Grant != "g1" {
+		t.Error("one that was answered again is not believed when it is refused")
+	}
+}
+
+// A grant that is refused alone needs somebody from the fifth time on. While the
+// client is in trouble nothing is found about it, and when it is answered all is
+// forgotten.
+func TestTrouble_RefusedAlone(t *testing.T) {
+	b := bucket.Bucket{Grants: 50}.ClientRefused(refusal("v1", "g1"), noon).ClientAccepted("b", noon)
+	troubled := b
+	for i := range 5 {
+		if b.RefusedAlone("g1") {
+			t.Errorf("after %d refusals", i)
+		}
+		b = b.ClientRefused(refusal("v1", "g1"), noon)
+	}
+	if !b.RefusedAlone("g1") || b.RefusedAlone("b") {
+		t.Errorf("trouble %+v", b.Trouble)
+	}
+	if b.ClientRefused(refusal("v1", "g2"), noon).RefusedAlone("g1") {
+		t.Error("while the client is in trouble")
+	}
+	troubled = troubled.ClientRefused(refusal("v1", "g2"), noon)
+	for range 5 {
+		troubled = troubled.ClientRefused(refusal("v1", "g1"), noon)
+	}
+	if troubled.ClientAccepted("b", noon).RefusedAlone("g1") {
+		t.Error("by refusals that may have been about the client")
+	}
+	if b = b.ClientAccepted("g1", noon); b.RefusedAlone("g1") || b.Trouble.Alone != nil {
+		t.Errorf("answered: %+v", b.Trouble)
+	}
+	for i := range 300 {
+		b = b.ClientRefused(refusal("v1", fmt.Sprint("g", i)), noon).ClientAccepted("b", noon)
+	}
+	if alone := b.Trouble.Alone; len(alone) != 100 || alone[99].Grant != "g299" {
+		t.Errorf("%d are remembered", len(alone))
 	}
 }
 

@@ -119,7 +119,7 @@ func clone(b bucket.Bucket) bucket.Bucket {
 	b.Suspects.Recent = slices.Clone(b.Suspects.Recent)
 	if b.Trouble != nil {
 		t := *b.Trouble
-		t.Told = maps.Clone(t.Told)
+		t.Told, t.Alone = maps.Clone(t.Told), slices.Clone(t.Alone)
 		b.Trouble = &t
 	}
 	return b

@@ -45,7 +45,8 @@ func Full(name string) bucket.Bucket {
 		Trouble: &bucket.Trouble{
 			Episode: 3, Since: noon.Add(-time.Hour), Over: noon, Grant: "g4", Refusals: 9, Code: "invalid_client", Status: 401,
 			Payload: "00112233445566ff", SecretVersion: "v-2", Tried: "n4", NextTry: noon.Add(3 * time.Minute),
-			Told: map[string]time.Time{"opened/slack": noon.Add(-time.Hour), "recovered/slack": noon},
+			Alone: []bucket.Alone{{Grant: "g5", Times: 12}, {Grant: "g6"}},
+			Told:  map[string]time.Time{"opened/slack": noon.Add(-time.Hour), "recovered/slack": noon},
 		},
 		AlertDue: noon.Add(time.Second),
 	}

@@ -63,6 +63,7 @@ func troubleItem(t bucket.Trouble) item {
 	putStr(m, "secret_version", t.SecretVersion)
 	putStr(m, "tried", t.Tried)
 	putTime(m, "next_try", t.NextTry)
+	putMaps(m, "alone", t.Alone, aloneItem)
 	if len(t.Told) > 0 {
 		told := item{}
 		for channel, at := range t.Told {
@@ -79,6 +80,7 @@ func troubleOf(m item) bucket.Trouble {
 		Grant: getStr(m, "grant"), Refusals: int(getNum(m, "refusals")),
 		Code: getStr(m, "code"), Status: int(getNum(m, "status")), Payload: getStr(m, "payload"),
 		SecretVersion: getStr(m, "secret_version"), Tried: getStr(m, "tried"), NextTry: getTime(m, "next_try"),
+		Alone: getMaps(m, "alone", aloneOf),
 	}
 	if told := getMap(m, "told"); told != nil {
 		t.Told = make(map[string]time.Time, len(told))
@@ -87,4 +89,14 @@ func troubleOf(m item) bucket.Trouble {
 		}
 	}
 	return t
+}
+
+func aloneItem(a bucket.Alone) item {
+	m := item{"grant": str(a.Grant)}
+	putNum(m, "times", int64(a.Times))
+	return m
+}
+
+func aloneOf(m item) bucket.Alone {
+	return bucket.Alone{Grant: getStr(m, "grant"), Times: int(getNum(m, "times"))}
 }

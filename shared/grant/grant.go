@@ -138,6 +138,7 @@ const (
 	ScopeMissing   Reason = "scope_missing"   // insufficient_scope, or a narrower grant than asked
 	RevokedByUs    Reason = "revoked_by_us"   // no alert: a person had us revoke it; its pair is gone
 	PairMissing    Reason = "pair_missing"    // the pair is not at its home any more, and its token has run out
+	RefusedAlone   Reason = "refused_alone"   // refused as our registration, which others are not, until its token had run out
 )
 
 // The homes that Grant.Home may name.

@@ -160,7 +160,7 @@ func (r *Run) Conclude(ctx context.Context, out oauth.Outcome) (again time.Time,
 
 // comeAgain leaves the grant for later: when the provider said, when what the
 // client's grants share lets it, or after a pause. Having to wait for the others
-// is no failure of this one.
+// is no failure of this one. One that is refused alone is judged in the end.
 func (r *Run) comeAgain(ctx context.Context, out oauth.Outcome) (time.Time, error) {
 	w := grant.ReleaseWrite{ID: r.snapshot.ID, Me: r.me, Failed: r.share.held == "", Held: r.share.held}
 	at := out.RetryAt
@@ -169,6 +169,9 @@ func (r *Run) comeAgain(ctx context.Context, out oauth.Outcome) (time.Time, erro
 		at, w.Held = r.hold(ctx, out), string(out.Class)
 	case oauth.BadClient:
 		at, w.Held = r.unwelcome(ctx, out), bucket.WhyClient
+		if r.reason != "" {
+			return r.AfterInvalidGrant(ctx)
+		}
 	}
 	w.WakeAt = r.snapshot.RetryAt(at, r.c.Now())
 	if r.share.held != "" {

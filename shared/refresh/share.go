@@ -140,7 +140,9 @@ func (r *Run) hold(ctx context.Context, out oauth.Outcome) time.Time {
 }
 
 // unwelcome notes that the provider refuses our registration, and returns when
-// this grant comes again: all of the client wait for one that tries.
+// this grant comes again: all of the client wait for one that tries. Where it is
+// this grant alone, time and again, waiting mends nothing: when its token has run
+// out, that is the reason for a verdict.
 func (r *Run) unwelcome(ctx context.Context, out oauth.Outcome) time.Time {
 	if !r.shares() {
 		return time.Time{}
@@ -153,6 +155,9 @@ func (r *Run) unwelcome(ctx context.Context, out oauth.Outcome) time.Time {
 	})
 	if err != nil {
 		return time.Time{}
+	}
+	if b.RefusedAlone(string(r.snapshot.ID)) && !r.snapshot.Lasts(now) {
+		r.reason = grant.RefusedAlone
 	}
 	return b.Look(r.ask(), now).At
 }
