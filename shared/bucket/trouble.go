@@ -10,9 +10,9 @@ import (
 type Trouble struct {
 	Episode int64     // counts from 1
 	Since   time.Time // of the first refusal
-	// Grant is the one that was refused first, and Refusals counts those that
-	// count: of other grants, or of the same when nobody else was answered for
-	// some minutes. A single one may be about one grant alone, whatever the
+	// Grant is the one that was refused first (empty for a code), and Refusals
+	// counts those that count: of other grants or of codes, or of the same grant
+	// when nobody else was answered for some minutes. A single one may be about one grant alone, whatever the
 	// provider calls it; from the second on it is about us, and people hear.
 	Grant    string
 	Refusals int
@@ -111,7 +111,7 @@ func (b Bucket) try(a Ask, now time.Time) Bucket {
 
 // ClientRefusal is how the provider refused our registration.
 type ClientRefusal struct {
-	Grant         string // whose exchange it was
+	Grant         string // whose exchange it was; empty for a code's, which always counts
 	Code          string
 	Status        int
 	Payload       string

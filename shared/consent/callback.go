@@ -34,6 +34,7 @@ type exchanged struct {
 	connections []connection.Connection
 	waiting     int
 	secret      secret.Text // that the token endpoint took
+	version     string      // of the client's secrets
 	headers     map[string]secret.Text
 	pair        grant.Pair
 	account     string
@@ -164,7 +165,7 @@ func (f *Flow) exchange(ctx context.Context, x *exchanged, code, verifier secret
 		}
 	}
 	out := oauth.Outcome{}
-	x.headers = ours.Headers
+	x.headers, x.version = ours.Headers, ours.Version
 	deadline := x.deadline(f.Now())
 	for i, s := range ours.Tries() {
 		if i > 0 && !f.another(ctx, x, x.call+"/next") {
@@ -179,6 +180,7 @@ func (f *Flow) exchange(ctx context.Context, x *exchanged, code, verifier secret
 		if out.Class != oauth.BadClient {
 			break
 		}
+		f.Clients.Forget(x.client.ID)
 	}
 	x.pair, x.account, x.took, x.out = out.Pair, out.Account, out.Took, out
 	return judged(out.Class)

@@ -71,9 +71,11 @@ type vault interface {
 	OpenBytes(ctx context.Context, label string, s grant.Sealed) ([]byte, error)
 }
 
-// clients knows the secrets of our registrations.
+// clients knows the secrets of our registrations. Forget drops what is cached of
+// one that the provider refused.
 type clients interface {
 	ClientSecrets(ctx context.Context, clientID string) (connection.Secrets, error)
+	Forget(clientID string)
 }
 
 // wakes sends work on its way after a consent.

@@ -56,7 +56,9 @@ func (s table) Consent(ctx context.Context, w grant.ConsentWrite) error {
 	return err
 }
 
-// bank is the provider's OAuth side: it answers as told and keeps its books.
+// bank is the provider's OAuth side: it answers as told and keeps its books. It
+// has our secrets too, as a person put them, and a process that read them keeps
+// what it read until it is told to forget it.
 type bank struct {
 	mu       sync.Mutex // guards what follows
 	outcome  func(r oauth.Request) oauth.Outcome
@@ -64,6 +66,8 @@ type bank struct {
 	askErr   error
 	requests []oauth.Request
 	revoked  []string
+	stored   string // the current one of our secrets
+	read     string // what is kept of it
 }
 
 func (b *bank) Exchange(_ context.Context, _ profile.Token, r oauth.Request) oauth.Outcome {
@@ -85,7 +89,18 @@ func (b *bank) Revoke(_ context.Context, _ profile.Token, r oauth.Revocation) er
 }
 
 func (b *bank) ClientSecrets(context.Context, string) (connection.Secrets, error) {
-	return connection.Secrets{Current: secret.New("current-secret"), Next: secret.New("next-secret")}, nil
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.read == "" {
+		b.read = b.stored
+	}
+	return connection.Secrets{Current: secret.New(b.read), Next: secret.New("next-secret"), Version: "v-" + b.read}, nil
+}
+
+func (b *bank) Forget(string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.read = ""
 }
 
 // bell keeps what was woken.
@@ -127,7 +142,7 @@ func newDeskOf(t *testing.T, edit func(*grant.Grant)) *desk {
 	t.Helper()
 	d := &desk{
 		t: t, tickets: &consenttest.Memory{}, bell: &bell{}, clock: time.UnixMilli(1_763_712_000_000),
-		bank: &bank{account: "4711"}, link: consent.Random(),
+		bank: &bank{account: "4711", stored: "current-secret"}, link: consent.Random(),
 	}
 	d.bank.outcome = d.issues("read:rate", "write:rate")
 	d.table = table{granttest.NewMemory(), d.tickets}

@@ -3,6 +3,7 @@ package consent
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"time"
 
 	"bellhop/shared/bucket"
@@ -106,8 +107,9 @@ func (f *Flow) another(ctx context.Context, x *exchanged, name string) bool {
 }
 
 // leave tells the client's grants what came of the code: a call that was not
-// made, a turn that is over, an endpoint that wants to be left alone. What cannot
-// be told is found out again.
+// made, a turn that is over, an endpoint that wants to be left alone, a
+// registration that is refused or is not. Ordinarily there is nothing to tell, and
+// what cannot be told is found out again.
 func (f *Flow) leave(ctx context.Context, x *exchanged) {
 	if f.Buckets == nil {
 		return
@@ -122,20 +124,26 @@ func (f *Flow) leave(ctx context.Context, x *exchanged) {
 			return b.Hold(string(out.Class), out.RetryAt, now)
 		})
 	}
-	known, err := f.Buckets.Read(ctx, bucket.OfClient(x.client.ID))
-	if err == nil && x.call == "" && !known.Troubled() {
-		return
+	left := func(b bucket.Bucket) bucket.Bucket { return x.left(b, now) }
+	client := bucket.OfClient(x.client.ID)
+	known, err := f.Buckets.Read(ctx, client)
+	if err != nil || x.call != "" || !reflect.DeepEqual(known, left(known)) {
+		_, _ = f.Buckets.Change(ctx, client, left)
 	}
-	_, _ = f.Buckets.Change(ctx, bucket.OfClient(x.client.ID), func(b bucket.Bucket) bucket.Bucket {
-		switch out.Class {
-		case oauth.NotSent, "": // or it never came to that
-			b = b.Refund(x.call)
-		case oauth.Issued, oauth.Dead, oauth.BadScope:
-			b = b.Leave(x.call).ClientAccepted(string(x.grant.ID), now)
-		case oauth.Unknown: // the request may be acting still, until its turn runs out
-		default:
-			b = b.Leave(x.call)
-		}
+}
+
+// left is what the client's bucket is to know.
+func (x *exchanged) left(b bucket.Bucket, now time.Time) bucket.Bucket {
+	switch out := x.out; out.Class {
+	case oauth.NotSent, "": // or it never came to that
+		return b.Refund(x.call)
+	case oauth.Issued, oauth.Dead, oauth.BadScope:
+		return b.Leave(x.call).ClientAccepted(string(x.grant.ID), now)
+	case oauth.BadClient:
+		return b.Leave(x.call).ClientRefused(bucket.ClientRefusal{Code: out.Code, Status: out.Status, SecretVersion: x.version}, now)
+	case oauth.Unknown: // the request may be acting still, until its turn runs out
 		return b
-	})
+	default:
+		return b.Leave(x.call)
+	}
 }

@@ -69,6 +69,56 @@ func TestCallback_EndsATrouble(t *testing.T) {
 	}
 }
 
+// A client that nobody has connected by yet has no refresh that would find its
+// registration refused: people hear of it by the second code that is refused, and
+// no more when a code is taken.
+func TestCallback_RefusedRegistrationIsTold(t *testing.T) {
+	d := newDesk(t)
+	m := d.sharing(bucket.Bucket{})
+	good := d.bank.outcome
+	d.bank.outcome = func(oauth.Request) oauth.Outcome {
+		return oauth.Outcome{Class: oauth.BadClient, Status: 401, Code: "invalid_client"}
+	}
+	d.ended(d.consents("code-1"), consent.Misconfigured)
+	d.ended(d.consents("code-2"), consent.Misconfigured)
+	b, _ := m.Read(t.Context(), bucket.OfClient("main"))
+	if tr := b.Trouble; !b.Troubled() || !tr.Ours() || tr.Code != "invalid_client" || tr.Status != 401 ||
+		tr.SecretVersion != "v-current-secret" || !b.AlertDue.Equal(d.clock) {
+		t.Errorf("trouble %+v, alert due %v", b.Trouble, b.AlertDue)
+	}
+	d.bank.outcome = good
+	d.ended(d.consents("code-3"), consent.Connected)
+	if b, _ := m.Read(t.Context(), bucket.OfClient("main")); b.Troubled() {
+		t.Errorf("trouble %+v", b.Trouble)
+	}
+}
+
+// The registration is refused for one grant alone, until its owner connects it
+// again.
+func TestCallback_EndsBeingRefusedAlone(t *testing.T) {
+	d := newDesk(t)
+	m := d.sharing(bucket.Bucket{}.ClientRefused(bucket.ClientRefusal{Grant: "grant-1", Status: 401}, d.clock).ClientAccepted("b", d.clock))
+	d.ended(d.consents("code-1"), consent.Connected)
+	if b, _ := m.Read(t.Context(), bucket.OfClient("main")); len(b.Trouble.Alone) != 0 {
+		t.Errorf("trouble %+v", b.Trouble)
+	}
+}
+
+// A secret that a person mended is used at the owner's next click.
+func TestCallback_MendedSecret(t *testing.T) {
+	d := newDesk(t)
+	good := d.bank.outcome
+	d.bank.outcome = func(r oauth.Request) oauth.Outcome {
+		if r.ClientSecret.Reveal() != "mended-secret" {
+			return oauth.Outcome{Class: oauth.BadClient, Status: 401, Code: "invalid_client"}
+		}
+		return good(r)
+	}
+	d.ended(d.consents("code-1"), consent.Misconfigured)
+	d.bank.stored = "mended-secret"
+	d.ended(d.consents("code-2"), consent.Connected)
+}
+
 // An ordinary consent writes nothing that is shared, and a code that fails holds
 // nobody unless the provider's profile says so.
 func TestCallback_OrdinaryConsentSharesNothing(t *testing.T) {
