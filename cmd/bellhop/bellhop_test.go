@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -74,9 +77,9 @@ func (o *office) ClientSecrets(_ context.Context, client string) (connection.Sec
 	return o.secrets[client], nil
 }
 
-func (o *office) Change(_ context.Context, client string, edit func(connection.Secrets) connection.Secrets) (connection.Secrets, error) {
-	if o.storeErr != nil {
-		return connection.Secrets{}, o.storeErr
+func (o *office) Change(ctx context.Context, client string, edit func(connection.Secrets) connection.Secrets) (connection.Secrets, error) {
+	if err := errors.Join(ctx.Err(), o.storeErr); err != nil {
+		return connection.Secrets{}, err
 	}
 	o.secrets[client] = edit(o.secrets[client])
 	return o.secrets[client], nil
@@ -147,8 +150,14 @@ func newOffice(t *testing.T) *office {
 // run runs one command and returns what it printed and its exit code.
 func (o *office) run(stdin string, args ...string) (out, errs string, code int) {
 	o.t.Helper()
+	return o.runOn(o.t.Context(), strings.NewReader(stdin), args...)
+}
+
+// runOn is run, until ctx ends.
+func (o *office) runOn(ctx context.Context, stdin io.Reader, args ...string) (out, errs string, code int) {
+	o.t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = run(o.t.Context(), args, strings.NewReader(stdin), &stdout, &stderr,
+	code = run(ctx, args, stdin, &stdout, &stderr,
 		func(context.Context, string) (*desk, error) { return o.desk, nil })
 	return stdout.String(), stderr.String(), code
 }
@@ -392,6 +401,30 @@ func TestExitCodes(t *testing.T) {
 		if _, errs, code := newOffice(t).run("", row.args...); code != row.code {
 			t.Errorf("%s: exit %d, want %d (%s)", name, code, row.code, errs)
 		}
+	}
+}
+
+// Whatever asks the process to end lets a request that was made come to its
+// commit; see TestRotate_AskedToEndMeanwhile.
+func TestSignals_EndTheContext(t *testing.T) {
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if s == syscall.SIGHUP && signal.Ignored(s) {
+			continue // the tests run under nohup
+		}
+		ctx, stop := untilAsked(t.Context())
+		if err := self.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: not heard", s)
+		}
+		stop()
 	}
 }
 

@@ -57,7 +57,7 @@ func (a *addClient) identify(ctx context.Context, d *desk, t profile.Token) erro
 	if !t.NeedsSecret() {
 		return nil
 	}
-	s, err := credentials(t, newPrompt(d.in, d.errs).secret)
+	s, err := credentials(ctx, t, newPrompt(d.in, d.errs))
 	if err != nil {
 		return err
 	}
@@ -69,10 +69,10 @@ func (a *addClient) identify(ctx context.Context, d *desk, t profile.Token) erro
 
 // credentials are all that a provider wants to see of us, asked for in the order
 // in which they are piped in: client secret, user name and password, headers.
-func credentials(t profile.Token, ask func(what string) (secret.Text, error)) (s connection.Secrets, err error) {
+func credentials(ctx context.Context, t profile.Token, p *prompt) (s connection.Secrets, err error) {
 	want := func(what string) (text secret.Text) {
 		if err == nil {
-			text, err = ask(what)
+			text, err = p.secret(ctx, what)
 		}
 		return text
 	}

@@ -118,7 +118,7 @@ func (a *addConnection) believe(ctx context.Context, d *desk, c *connection.Conn
 	if !a.Webhook {
 		return nil
 	}
-	text, err := newPrompt(d.in, d.errs).secret("provider's webhook secret")
+	text, err := newPrompt(d.in, d.errs).secret(ctx, "provider's webhook secret")
 	if err != nil {
 		return err
 	}

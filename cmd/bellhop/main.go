@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 )
@@ -61,10 +62,22 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := untilAsked(context.Background())
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, openStack)
 	stop()
 	os.Exit(code)
+}
+
+// untilAsked returns a context that ends when the process is asked to end: at
+// the keyboard, by a pipeline that is cancelled, or with its terminal, unless
+// nohup says otherwise. What must not be cut in two, a request and the commit of
+// its answer, goes on to its end.
+func untilAsked(ctx context.Context) (context.Context, context.CancelFunc) {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signal.NotifyContext(ctx, signals...)
 }
 
 // open finds a stack and returns the desk that works on it.

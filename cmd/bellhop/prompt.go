@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,8 +34,8 @@ func newPrompt(in io.Reader, out io.Writer) *prompt {
 }
 
 // secret asks for what it is called.
-func (p *prompt) secret(what string) (secret.Text, error) {
-	text, err := p.line(what)
+func (p *prompt) secret(ctx context.Context, what string) (secret.Text, error) {
+	text, err := p.line(ctx, what)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return secret.Text{}, fmt.Errorf("reading the %s: %w", what, err)
 	}
@@ -44,13 +45,42 @@ func (p *prompt) secret(what string) (secret.Text, error) {
 	return secret.New(text), nil
 }
 
-func (p *prompt) line(what string) (string, error) {
+// line reads one. The terminal is left as it was found, also when its reader is
+// left behind.
+func (p *prompt) line(ctx context.Context, what string) (string, error) {
 	if p.terminal == nil {
-		line, err := p.lines.ReadString('\n')
+		line, err := await(ctx, func() (string, error) { return p.lines.ReadString('\n') })
 		return strings.TrimRight(line, "\r\n"), err
 	}
+	fd := int(p.terminal.Fd())
+	found, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
 	fmt.Fprintf(p.out, "%s: ", strings.ToUpper(what[:1])+what[1:])
-	text, err := term.ReadPassword(int(p.terminal.Fd()))
+	text, err := await(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
 	fmt.Fprintln(p.out)
-	return string(text), err
+	return string(text), errors.Join(err, term.Restore(fd, found))
+}
+
+// await returns what read returns, or why ctx ended before. To read from a
+// person or a pipe heeds no context: that reader is left behind, until the
+// process ends.
+func await[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := read()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
 }

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"bellhop/shared/profile"
 )
@@ -29,7 +32,7 @@ func TestCredentials(t *testing.T) {
 		"the password is not there":  {profile.Token{Auth: "basic", Grant: "password"}, "s\nu\n", "", "password"},
 		"an empty line for a header": {profile.Token{Auth: "none", Request: keyed}, "\ne\n", "", "header x-app-key"},
 	} {
-		s, err := credentials(row.token, newPrompt(strings.NewReader(row.lines), io.Discard).secret)
+		s, err := credentials(t.Context(), row.token, newPrompt(strings.NewReader(row.lines), io.Discard))
 		var refused *refusal
 		if row.missing != "" {
 			if !errors.As(err, &refused) || !strings.Contains(err.Error(), "the "+row.missing+" is empty") {
@@ -49,9 +52,34 @@ func TestCredentials(t *testing.T) {
 
 func TestPrompt_InputThatBreaks(t *testing.T) {
 	broken := errors.New("broken pipe")
-	_, err := newPrompt(io.MultiReader(strings.NewReader("half a sec"), failing{broken}), io.Discard).secret("client secret")
+	_, err := newPrompt(io.MultiReader(strings.NewReader("half a sec"), failing{broken}), io.Discard).secret(t.Context(), "client secret")
 	if !errors.Is(err, broken) || strings.Contains(err.Error(), "half") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Somebody who thinks better of it, at a prompt or with a pipe that never ends,
+// is not kept waiting.
+func TestPrompt_AskedToEndMeanwhile(t *testing.T) {
+	for name, args := range map[string][]string{
+		"a secret":      {"clients", "rotate", "cloud"},
+		"a rate update": {"rates", "send"},
+	} {
+		o := newOffice(t)
+		o.addClients()
+		in, never, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		defer never.Close()
+		ctx, end := context.WithCancelCause(t.Context())
+		time.AfterFunc(10*time.Millisecond, func() { end(errors.New("terminated signal received")) })
+		_, errs, code := o.runOn(ctx, in, args...)
+		if code != exitFailed || !strings.Contains(errs, "terminated signal received") {
+			t.Errorf("%s: exit %d: %s", name, code, errs)
+		}
+		o.stored("cloud", "s3cret-cloud", "")
 	}
 }
 

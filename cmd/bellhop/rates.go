@@ -22,7 +22,7 @@ const maxUpdate = 1 << 20
 // whole when any of it is wrong: here somebody is there to mend it, which no
 // queue can say.
 func (s *sendRates) Run(ctx context.Context, d *desk) error {
-	raw, err := s.read(d)
+	raw, err := await(ctx, func() ([]byte, error) { return s.read(d) })
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (r *rotateClient) Run(ctx context.Context, d *desk) error {
 	if r.Abort {
 		return r.abort(ctx, d, stored)
 	}
-	next, err := newPrompt(d.in, d.errs).secret("new client secret")
+	next, err := newPrompt(d.in, d.errs).secret(ctx, "new client secret")
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -334,6 +335,27 @@ func TestRotate_StoringFails(t *testing.T) {
 	}
 	o.stored("cloud", "s3cret-cloud", "fresh")
 	o.storeErr, o.provider.Act = nil, nil
+	o.passes(time.Minute)
+	o.must("fresh", "clients", "rotate", "cloud")
+	o.stored("cloud", "fresh", "")
+}
+
+// Asked to end while the provider answers, it loses nothing: the pair that came
+// is committed, both secrets stay, and the same command ends it.
+func TestRotate_AskedToEndMeanwhile(t *testing.T) {
+	o := newOffice(t)
+	before := o.connects()
+	o.accepts("s3cret-cloud", "fresh")
+	ctx, end := context.WithCancel(t.Context())
+	o.provider.Act = func(int) granttest.Act { end(); return granttest.Answers }
+	if _, errs, code := o.runOn(ctx, strings.NewReader("fresh"), "clients", "rotate", "cloud"); code != exitFailed || !strings.Contains(errs, "storing the secrets") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	o.stored("cloud", "s3cret-cloud", "fresh")
+	if g := o.grantOf("lisbon-1"); g.Generation != before.Generation+1 || g.Lease != nil || len(g.Attempts) != 0 {
+		t.Errorf("left behind at generation %d: lease %v, attempts %v", g.Generation, g.Lease, g.Attempts)
+	}
+	o.provider.Act = nil
 	o.passes(time.Minute)
 	o.must("fresh", "clients", "rotate", "cloud")
 	o.stored("cloud", "fresh", "")
