@@ -11,6 +11,7 @@ import (
 	"bellhop/shared/bucket"
 	"bellhop/shared/connection"
 	"bellhop/shared/grant"
+	"bellhop/shared/invtest"
 	"bellhop/shared/profile"
 )
 
@@ -166,6 +167,11 @@ func TestRemove_Interrupted(t *testing.T) {
 			o.home.Fail = func(string) error { return away }
 			return func() { o.home.Fail = nil }
 		},
+		"the connection": func(o *office) func() {
+			inventory := o.desk.inventory.(*invtest.Memory)
+			inventory.Fault = breaksAt("Remove")
+			return func() { inventory.Fault = nil }
+		},
 		"the rates": func(o *office) func() { o.forgetErr = away; return func() { o.forgetErr = nil } },
 		"a lease": func(o *office) func() {
 			o.leases("lisbon-1")
@@ -192,6 +198,41 @@ func TestRemove_Interrupted(t *testing.T) {
 			t.Errorf("%s: left behind: %v, forgotten %v", name, err, o.forgotten)
 		}
 	}
+}
+
+// What an interrupted removal left is passed over where all grants are looked
+// at, and named where connections are, with what to do.
+func TestRemove_InterruptedHidesNothing(t *testing.T) {
+	o := newOffice(t)
+	o.connects()
+	gone := addLisbon("cloud")
+	gone[2] = "albufeira-1" // comes first
+	o.must("", gone...)
+	o.goes("albufeira-1")
+	if out := o.must("", "keys", "list"); !strings.Contains(out, "k1") {
+		t.Errorf("keys list prints:\n%s", out)
+	}
+	if s := o.client("cloud"); s.Grants != 1 {
+		t.Errorf("%d grants, want the one that is there", s.Grants)
+	}
+	if out := o.must("", "connections", "expiring", "--all"); !strings.Contains(out, "lisbon-1") || strings.Contains(out, "albufeira-1") {
+		t.Errorf("expiring prints:\n%s", out)
+	}
+	for _, args := range [][]string{{"list"}, {"show", "albufeira-1"}, {"enable", "albufeira-1"}} {
+		out, errs, code := o.run("", append([]string{"connections"}, args...)...)
+		if code != exitFailed || !strings.Contains(errs, "run connections remove albufeira-1 again") {
+			t.Errorf("%s: exit %d: %s", args[0], code, errs)
+		}
+		if args[0] == "list" && !strings.Contains(out, "lisbon-1") {
+			t.Errorf("it hides the others:\n%s", out)
+		}
+	}
+	o.must("", "keys", "rotate")
+	o.passes(2 * time.Hour)
+	o.must("", "connections", "remove", "lisbon-1")
+	o.must("", "keys", "retire", "k1")
+	o.must("", "connections", "remove", "albufeira-1")
+	o.must("", "connections", "list")
 }
 
 func TestAdd_AsksForScopesOfItsOwn(t *testing.T) {

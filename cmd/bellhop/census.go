@@ -64,6 +64,9 @@ func (d *desk) census(ctx context.Context, set *seal.KeySet) ([]sealedWith, erro
 // needs no key.
 func (d *desk) countGrant(ctx context.Context, id grant.ID, by map[string]*sealedWith) error {
 	g, err := d.grants.Read(ctx, id)
+	if errors.Is(err, grant.ErrNotFound) {
+		return nil // its connection is being removed
+	}
 	if err != nil {
 		return fmt.Errorf("reading grant %s: %w", id, err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -63,8 +64,8 @@ func (s *showClient) Run(ctx context.Context, d *desk) error {
 	if err != nil {
 		return err
 	}
-	grants, err := d.grantsOf(ctx, client)
-	if err != nil {
+	grants := 0
+	if err := d.grantsOf(ctx, client, func(grant.Grant) bool { grants++; return true }); err != nil {
 		return err
 	}
 	b, err := bucket.Change(ctx, d.buckets, bucket.OfClient(s.ID), func(b bucket.Bucket) bucket.Bucket {
@@ -79,25 +80,24 @@ func (s *showClient) Run(ctx context.Context, d *desk) error {
 	return d.print(is.of(b, p.Token, d.now()).table(d.now()))
 }
 
-// grantsOf counts a client's grants.
-func (d *desk) grantsOf(ctx context.Context, client connection.Client) (n int, err error) {
+// grantsOf visits a client's grants, each once, until visit has seen enough. A
+// connection whose grant is gone, because it is being removed, leads to none.
+func (d *desk) grantsOf(ctx context.Context, client connection.Client, visit func(grant.Grant) (more bool)) error {
 	seen := map[grant.ID]bool{}
 	var failed error
-	err = d.inventory.All(ctx, func(c connection.Connection) bool {
+	err := d.inventory.All(ctx, func(c connection.Connection) bool {
 		if c.Provider != client.Provider || seen[c.Grant] {
 			return true
 		}
 		seen[c.Grant] = true
 		g, err := d.grants.Read(ctx, c.Grant)
-		if failed = err; err == nil && g.Client == client.ID {
-			n++
+		if errors.Is(err, grant.ErrNotFound) {
+			return true
 		}
-		return err == nil
+		failed = err
+		return err == nil && (g.Client != client.ID || visit(g))
 	})
-	if err == nil {
-		err = failed
-	}
-	return n, err
+	return errors.Join(err, failed)
 }
 
 // of adds what the bucket says.

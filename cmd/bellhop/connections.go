@@ -195,8 +195,21 @@ func (n named) read(ctx context.Context, d *desk) (connection.Connection, grant.
 	if err != nil {
 		return c, grant.Grant{}, err
 	}
-	g, err := d.grants.Read(ctx, c.Grant)
+	g, err := d.grantOf(ctx, c)
 	return c, g, err
+}
+
+// grantOf reads the grant of a connection that is there. One that is gone is
+// what an interrupted removal left, and not what the person named.
+func (d *desk) grantOf(ctx context.Context, c connection.Connection) (grant.Grant, error) {
+	g, err := d.grants.Read(ctx, c.Grant)
+	if errors.Is(err, grant.ErrNotFound) {
+		return g, fmt.Errorf("connection %s: its grant is gone: run connections remove %s again", c.ID, c.ID)
+	}
+	if err != nil {
+		return g, fmt.Errorf("reading grant %s: %w", c.Grant, err)
+	}
+	return g, nil
 }
 
 // linkConnection is `connections link`.

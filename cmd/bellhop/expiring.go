@@ -64,12 +64,14 @@ func (x *expiring) find(ctx context.Context, d *desk) ([]expiry, error) {
 	err := d.inventory.All(ctx, func(c connection.Connection) bool {
 		i, seen := at[c.Grant]
 		if !seen {
-			var e expiry
-			if e, failed = d.expiry(ctx, c); failed != nil {
+			e, err := d.expiry(ctx, c)
+			gone := errors.Is(err, grant.ErrNotFound) // its connection is being removed
+			if err != nil && !gone {
+				failed = err
 				return false
 			}
 			i = -1
-			if x.wants(e, d.now()) {
+			if !gone && x.wants(e, d.now()) {
 				i = len(found)
 				found = append(found, e)
 			}

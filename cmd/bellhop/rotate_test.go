@@ -11,6 +11,7 @@ import (
 	"bellhop/shared/bucket"
 	"bellhop/shared/grant"
 	"bellhop/shared/granttest"
+	"bellhop/shared/invtest"
 	"bellhop/shared/oauth"
 	"bellhop/shared/profile"
 	"bellhop/shared/secret"
@@ -295,15 +296,32 @@ func TestRotate_BesideAConnectionThatGoes(t *testing.T) {
 	gone := addLisbon("cloud")
 	gone[2] = "albufeira-1" // comes first
 	o.must("", gone...)
-	if err := errors.Join(o.store.SetEnabled(t.Context(), "albufeira-1", false, time.Time{}),
-		o.store.Remove(t.Context(), grant.RemoveWrite{ID: "albufeira-1", At: noon})); err != nil {
-		t.Fatal(err)
-	}
+	o.goes("albufeira-1")
 	o.must("", addLisbon("cloud")...)
 	o.consents("lisbon-1")
 	o.accepts("fresh")
 	o.must("fresh", "clients", "rotate", "cloud")
 	o.stored("cloud", "fresh", "")
+}
+
+// goes removes a connection as far as its grant, and no further.
+func (o *office) goes(id string) {
+	o.t.Helper()
+	o.desk.inventory.(*invtest.Memory).Fault = breaksAt("Remove")
+	defer func() { o.desk.inventory.(*invtest.Memory).Fault = nil }()
+	if _, errs, code := o.run("", "connections", "remove", id); code != exitFailed {
+		o.t.Fatalf("exit %d: %s", code, errs)
+	}
+}
+
+// breaksAt is what makes every call of one method fail.
+func breaksAt(at string) func(method string) error {
+	return func(method string) error {
+		if method == at {
+			return errors.New("unreachable")
+		}
+		return nil
+	}
 }
 
 // Where a secret cannot be tried it is not even stored.

@@ -39,9 +39,9 @@ type status struct {
 
 // status gathers what is known of c.
 func (d *desk) status(ctx context.Context, c connection.Connection) (status, error) {
-	g, err := d.grants.Read(ctx, c.Grant)
+	g, err := d.grantOf(ctx, c)
 	if err != nil {
-		return status{}, fmt.Errorf("reading grant %s: %w", c.Grant, err)
+		return status{}, err
 	}
 	lane, err := d.rates.Lane(ctx, c.ID)
 	if err != nil {

@@ -46,26 +46,13 @@ func (t trial) choose(ctx context.Context, named grant.ID) (grant.Grant, error) 
 		return t.named(ctx, named)
 	}
 	var found grant.Grant
-	var failed error
-	seen := map[grant.ID]bool{}
-	err := t.desk.inventory.All(ctx, func(c connection.Connection) bool {
-		if c.Provider != t.client.Provider || seen[c.Grant] {
-			return true
-		}
-		seen[c.Grant] = true
-		g, err := t.desk.grants.Read(ctx, c.Grant)
-		if errors.Is(err, grant.ErrNotFound) {
-			return true // somebody removes that connection just now
-		}
-		if failed = err; err != nil {
-			return false
-		}
+	err := t.desk.grantsOf(ctx, t.client, func(g grant.Grant) bool {
 		if t.fits(g) && len(g.Attempts)+len(g.Asides) == 0 && (found.ID == "" || g.Failures < found.Failures) {
 			found = g
 		}
 		return found.ID == "" || found.Failures > 0
 	})
-	if err := errors.Join(err, failed); err != nil {
+	if err != nil {
 		return found, fmt.Errorf("looking for a grant to try on: %w", err)
 	}
 	if found.ID == "" {
