@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,9 +24,63 @@ type sealedWith struct {
 	Asides  int       `json:"asides"`  // answers kept aside
 	Secrets int       `json:"secrets"` // signing and webhook secrets of connections
 	Links   int       `json:"links"`   // reconnect links that alerts carry
+
+	holders []holder // of all that
 }
 
-func (s sealedWith) total() int { return s.Pairs + s.Asides + s.Secrets + s.Links }
+// holder is a grant or a connection that needs a key, and how it ceases to.
+type holder struct {
+	who    string
+	remedy string
+	person bool // it does not cease by itself
+}
+
+// needs notes who needs the key, once.
+func (s *sealedWith) needs(h holder) {
+	if n := len(s.holders); n == 0 || s.holders[n-1] != h {
+		s.holders = append(s.holders, h)
+	}
+}
+
+// holderOf is a grant whose pair or answers are sealed. Its next refresh
+// reseals them, but one that is switched off or waits for its owner gets none.
+func holderOf(g grant.Grant, c connection.ID) holder {
+	h := holder{who: "grant " + string(g.ID), person: true}
+	switch {
+	case !g.Enabled:
+		h.remedy = fmt.Sprintf("is switched off: connections enable %s, or connections remove %s", c, c)
+	case g.Health == grant.ReauthorizationRequired:
+		h.remedy = fmt.Sprintf("waits for its owner: connections link %s, or connections remove %s", c, c)
+	default:
+		h.remedy, h.person = "is resealed by its next refresh", false
+	}
+	return h
+}
+
+// fewHolders bounds how many a refusal names.
+const fewHolders = 5
+
+// named lists the first holders, those that need a person before the others, a
+// line each.
+func (s sealedWith) named() string {
+	slices.SortStableFunc(s.holders, func(a, b holder) int {
+		switch {
+		case a.person == b.person:
+			return 0
+		case a.person:
+			return -1
+		}
+		return 1
+	})
+	var lines strings.Builder
+	for _, h := range s.holders[:min(fewHolders, len(s.holders))] {
+		fmt.Fprintf(&lines, "\n  %s %s", h.who, h.remedy)
+	}
+	if more := len(s.holders) - fewHolders; more > 0 {
+		fmt.Fprintf(&lines, "\n  and %d more", more)
+	}
+	return lines.String()
+}
 
 // episodes lists what people were told about a grant and is not over.
 type episodes interface {
@@ -45,10 +100,11 @@ func (d *desk) census(ctx context.Context, set *seal.KeySet) ([]sealedWith, erro
 		for _, s := range append(c.Signing, c.WebhookSecret...) {
 			if k := by[s.Key]; k != nil {
 				k.Secrets++
+				k.needs(holder{who: "connection " + string(c.ID), remedy: "has secrets that keys rotate reseals", person: true})
 			}
 		}
 		if !seen[c.Grant] {
-			failed = d.countGrant(ctx, c.Grant, by)
+			failed = d.countGrant(ctx, c, by)
 		}
 		seen[c.Grant] = true
 		return failed == nil
@@ -62,26 +118,29 @@ func (d *desk) census(ctx context.Context, set *seal.KeySet) ([]sealedWith, erro
 
 // countGrant counts what is sealed of one grant. A link that is good no more
 // needs no key.
-func (d *desk) countGrant(ctx context.Context, id grant.ID, by map[string]*sealedWith) error {
-	g, err := d.grants.Read(ctx, id)
+func (d *desk) countGrant(ctx context.Context, c connection.Connection, by map[string]*sealedWith) error {
+	g, err := d.grants.Read(ctx, c.Grant)
 	if errors.Is(err, grant.ErrNotFound) {
 		return nil // its connection is being removed
 	}
 	if err != nil {
-		return fmt.Errorf("reading grant %s: %w", id, err)
+		return fmt.Errorf("reading grant %s: %w", c.Grant, err)
 	}
 	if g.Inline != nil && by[g.Inline.Key] != nil {
 		by[g.Inline.Key].Pairs++
+		by[g.Inline.Key].needs(holderOf(g, c.ID))
 	}
 	for _, a := range g.Asides {
 		if k := by[a.Sealed.Key]; k != nil {
 			k.Asides++
+			k.needs(holderOf(g, c.ID))
 		}
 	}
-	open, err := d.episodes.Episodes(ctx, id)
+	open, err := d.episodes.Episodes(ctx, g.ID)
 	for _, e := range open {
 		if k := by[e.Ticket.Key]; k != nil && d.now().Before(e.Expires) {
 			k.Links++
+			k.needs(holder{who: "grant " + string(g.ID), remedy: "has a reconnect link that ends " + ago(d.now(), e.Expires)})
 		}
 	}
 	return err
@@ -153,16 +212,16 @@ func (r *retireKey) Run(ctx context.Context, d *desk) error {
 		data: map[string]any{"retired": r.ID, "current": left.Current(), "keys": left.Keys()}})
 }
 
-// unused refuses while anything is sealed with the key.
+// unused refuses while anything is sealed with the key, and says how that ends.
 func (r *retireKey) unused(ctx context.Context, d *desk, set *seal.KeySet) error {
 	keys, err := d.census(ctx, set)
 	if err != nil {
 		return fmt.Errorf("counting what is sealed with %s: %w", r.ID, err)
 	}
 	for _, k := range keys {
-		if k.Key == r.ID && k.total() > 0 {
-			return refuse("%d pairs, %d answers kept aside, %d signing secrets and %d reconnect links are sealed with %s: refreshes reseal pairs, keys rotate reseals secrets, links are good for a week",
-				k.Pairs, k.Asides, k.Secrets, k.Links, r.ID)
+		if k.Key == r.ID && len(k.holders) > 0 {
+			return refuse("%d pairs, %d answers kept aside, %d signing secrets and %d reconnect links are sealed with %s:%s",
+				k.Pairs, k.Asides, k.Secrets, k.Links, r.ID, k.named())
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -134,6 +135,44 @@ func TestKeys_RetireRefusesWhileAnythingNeedsIt(t *testing.T) {
 	}
 	if _, _, code := o.run("", "keys", "retire", "k1"); code != exitUnknown {
 		t.Errorf("again: exit %d", code)
+	}
+}
+
+// The refusal names who needs the key and what ends that, first those whom no
+// refresh reaches.
+func TestKeys_RetireNamesWhoNeedsIt(t *testing.T) {
+	o := newOffice(t)
+	o.addClients()
+	o.must("", "keys", "rotate")
+	o.passes(2 * time.Hour)
+	for i := range 6 {
+		id := fmt.Sprintf("faro-%d", i)
+		g := grant.Grant{ID: grant.ID(id), Client: "cloud", Provider: "cloudbeds", Home: grant.HomeSealed, Enabled: i != 4,
+			Health: grant.OK, Generation: 1, Inline: &grant.Sealed{Key: "k1", Data: []byte("x")}}
+		if i == 5 {
+			g.Health, g.Reason = grant.ReauthorizationRequired, grant.Revoked
+		}
+		if err := o.store.Create(t.Context(), g); err != nil {
+			t.Fatal(err)
+		}
+		add := addLisbon("cloud")
+		add[2] = id
+		o.must("", add...)
+	}
+	former := connection.Connection{ID: "evora-1", Grant: "faro-0", Signing: []grant.Sealed{{Key: "k1", Data: []byte("s")}}}
+	if err := o.desk.inventory.Add(t.Context(), former); err != nil {
+		t.Fatal(err)
+	}
+	_, errs, code := o.run("", "keys", "retire", "k1")
+	if want := `bellhop: 6 pairs, 0 answers kept aside, 1 signing secrets and 0 reconnect links are sealed with k1:
+  connection evora-1 has secrets that keys rotate reseals
+  grant faro-4 is switched off: connections enable faro-4, or connections remove faro-4
+  grant faro-5 waits for its owner: connections link faro-5, or connections remove faro-5
+  grant faro-0 is resealed by its next refresh
+  grant faro-1 is resealed by its next refresh
+  and 2 more
+`; code != exitRefused || errs != want {
+		t.Errorf("exit %d:\n%swant:\n%s", code, errs, want)
 	}
 }
 
