@@ -291,6 +291,24 @@ func TestConnections_SigningSecretIsSealedUnderTheConnectionsOwnLabel(t *testing
 	}
 }
 
+// A secret that nobody has seen is not stored: the same command again shows one.
+func TestConnections_NoLinkNoConnection(t *testing.T) {
+	o := newOffice(t)
+	o.addClients()
+	tickets := &consenttest.Memory{Before: func(string) error { return errors.New("throttled") }}
+	o.desk.tickets = tickets
+	if out, errs, code := o.run("", addLisbon("cloud")...); code != exitFailed || !strings.Contains(errs, "making a reconnect link") || out != "" {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+	if _, err := o.desk.inventory.Connection(t.Context(), "lisbon-1"); !errors.Is(err, connection.ErrUnknown) {
+		t.Errorf("it is stored all the same: %v", err)
+	}
+	tickets.Before = nil
+	if out := o.must("", addLisbon("cloud")...); !strings.Contains(out, o.sealed[connection.SigningLabel("lisbon-1")]) || !strings.Contains(out, "/reconnect/") {
+		t.Errorf("printed:\n%s", out)
+	}
+}
+
 func TestConnections_ProvidersWebhookSecretIsReadNotGiven(t *testing.T) {
 	o := newOffice(t)
 	o.addClients()

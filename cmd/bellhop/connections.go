@@ -36,7 +36,9 @@ type addConnection struct {
 
 // Run writes the grant, if it is new, then the connection, and tells what comes
 // next: a link for the owner, or nothing to do. The grant comes first because a
-// connection without one could not be shown.
+// connection without one could not be shown, and the connection last of all,
+// because its signing secret is shown once: whatever fails before has stored
+// none, and the same command again goes on from there.
 func (a *addConnection) Run(ctx context.Context, d *desk) error {
 	client, err := d.inventory.Client(ctx, a.Client)
 	if err != nil {
@@ -64,10 +66,16 @@ func (a *addConnection) Run(ctx context.Context, d *desk) error {
 	if err != nil {
 		return err
 	}
+	link := ""
+	if g.Health == grant.ReauthorizationRequired {
+		if link, err = d.link(ctx, g); err != nil {
+			return err
+		}
+	}
 	if err := d.inventory.Add(ctx, c); err != nil {
 		return err
 	}
-	return a.report(ctx, d, c, g, signing)
+	return d.print(added(c, signing, link))
 }
 
 // check reports what is wrong with what the grant is to ask, and where.
@@ -170,19 +178,17 @@ func (a *addConnection) shared(ctx context.Context, d *desk, id grant.ID) (grant
 	return g, err
 }
 
-func (a *addConnection) report(ctx context.Context, d *desk, c connection.Connection, g grant.Grant, signing string) error {
-	t := table{rows: [][]string{{"connection", string(c.ID)}, {"grant", string(g.ID)}, {"signing secret (shown once)", signing}}}
-	data := map[string]string{"connection": string(c.ID), "grant": string(g.ID), "signing_secret": signing}
-	if g.Health == grant.ReauthorizationRequired {
-		link, err := d.link(ctx, g)
-		if err != nil {
-			return err
-		}
+// added is what is told of a new connection; link is empty where no owner is
+// needed.
+func added(c connection.Connection, signing, link string) table {
+	t := table{rows: [][]string{{"connection", string(c.ID)}, {"grant", string(c.Grant)}, {"signing secret (shown once)", signing}}}
+	data := map[string]string{"connection": string(c.ID), "grant": string(c.Grant), "signing_secret": signing}
+	if link != "" {
 		t.rows = append(t.rows, []string{"link for the owner", link})
 		data["link"] = link
 	}
 	t.data = data
-	return d.print(t)
+	return t
 }
 
 // named is the argument of the commands about one connection.
