@@ -42,7 +42,7 @@ func noRetry(g grant.Grant) error {
 	case g.Reason == grant.NeverConnected || g.Reason == grant.RevokedByUs || g.Reason == grant.PairMissing:
 		return refuse("grant %s is %s and has nothing to present: send its owner a link (connections link)", g.ID, g.Reason)
 	}
-	return refuse("somebody is at work on grant %s: look again in half a minute", g.ID)
+	return fmt.Errorf("somebody is at work on grant %s: run the same again in half a minute", g.ID)
 }
 
 // moveConnection is `connections move`.
@@ -107,7 +107,7 @@ func (d *desk) revoke(ctx context.Context, id grant.ID) (refresh.Revoked, error)
 	done, err := refresh.New(d.cycle).Revoke(ctx, id)
 	switch {
 	case errors.Is(err, refresh.ErrNoRevocation):
-		return done, refuse("%v: its owner must withdraw the consent there", err)
+		return done, refuse("%v: it is off, and its owner must withdraw the consent there", err)
 	case errors.Is(err, refresh.ErrBusy):
 		return done, fmt.Errorf("%w: it is off already, run the same again in half a minute", err)
 	}

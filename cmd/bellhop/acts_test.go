@@ -38,16 +38,17 @@ func TestRetry_PresentsOnceMore(t *testing.T) {
 func TestRetry_SaysWhyNot(t *testing.T) {
 	for name, row := range map[string]struct {
 		spoil func(*office)
+		code  int
 		want  string
 	}{
-		"healthy":         {func(*office) {}, "does not wait for its owner"},
-		"revoked by us":   {func(o *office) { o.must("", "connections", "disable", "lisbon-1", "--revoke") }, "connections link"},
-		"somebody's turn": {func(o *office) { o.condemns("lisbon-1"); o.leases("lisbon-1") }, "half a minute"},
+		"healthy":         {func(*office) {}, exitRefused, "does not wait for its owner"},
+		"revoked by us":   {func(o *office) { o.must("", "connections", "disable", "lisbon-1", "--revoke") }, exitRefused, "connections link"},
+		"somebody's turn": {func(o *office) { o.condemns("lisbon-1"); o.leases("lisbon-1") }, exitFailed, "half a minute"},
 	} {
 		o := newOffice(t)
 		o.connects()
 		row.spoil(o)
-		if _, errs, code := o.run("", "connections", "retry", "lisbon-1"); code != exitRefused || !strings.Contains(errs, row.want) {
+		if _, errs, code := o.run("", "connections", "retry", "lisbon-1"); code != row.code || !strings.Contains(errs, row.want) {
 			t.Errorf("%s: exit %d: %s", name, code, errs)
 		}
 	}
@@ -114,7 +115,7 @@ func TestDisable_RevokeFails(t *testing.T) {
 	}{
 		"somebody is at work": {func(o *office) { o.leases("lisbon-1") }, exitFailed, "off already"},
 		"provider is away":    {func(o *office) { o.revokeErr = errors.New("connection refused") }, exitFailed, "connection refused"},
-		"no such thing there": {func(o *office) { o.providerWithoutRevocation() }, exitRefused, "owner must withdraw"},
+		"no such thing there": {func(o *office) { o.providerWithoutRevocation() }, exitRefused, "it is off, and its owner must withdraw"},
 	} {
 		o := newOffice(t)
 		o.connects()
@@ -157,6 +158,21 @@ func TestRemove_TheLastTakesTheGrant(t *testing.T) {
 		t.Errorf("again: exit %d, forgotten %v", code, o.forgotten)
 	}
 	o.must("", addLisbon("cloud")...) // its name is free again
+}
+
+// What cannot be revoked is not removed either, and stays as it was.
+func TestRemove_RevokesNothingThere(t *testing.T) {
+	o := newOffice(t)
+	o.connects()
+	o.providerWithoutRevocation()
+	if _, errs, code := o.run("", "connections", "remove", "lisbon-1", "--revoke"); code != exitRefused || !strings.Contains(errs, "without --revoke") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	if g := o.grantOf("lisbon-1"); !g.Enabled {
+		t.Error("it is switched off all the same")
+	}
+	o.passes(time.Minute)
+	o.must("", "connections", "remove", "lisbon-1")
 }
 
 // Interrupted at any step, the same command goes on.

@@ -207,7 +207,7 @@ func TestClients_RefusesWhatCannotWork(t *testing.T) {
 		"unknown provider":   {"x", []string{"--provider", "nowhere", "--client-id", "c"}, exitRefused, "nowhere"},
 		"no token endpoint":  {"x", []string{"--provider", "generic", "--client-id", "c"}, exitRefused, "--token-url"},
 		"in the clear":       {"x", []string{"--provider", "cloudbeds", "--client-id", "c", "--token-url", "http://example.com/t"}, exitRefused, "https"},
-		"empty secret":       {"\n", []string{"--provider", "cloudbeds", "--client-id", "c"}, exitRefused, "empty"},
+		"empty secret":       {"\n", []string{"--provider", "cloudbeds", "--client-id", "c"}, exitUsage, "empty"},
 		"secret as argument": {"", []string{"--provider", "cloudbeds", "--client-id", "c", "--client-secret", "x"}, exitUsage, "client-secret"},
 	} {
 		o := newOffice(t)

@@ -55,8 +55,8 @@ type cli struct {
 // Exit codes, so that a script can tell what went wrong. README.md lists them.
 const (
 	exitOK      = 0
-	exitFailed  = 1 // something did not work, or is not known: try again, or read the message
-	exitUsage   = 2 // the command line is wrong
+	exitFailed  = 1 // something did not work, cannot be just now, or is not known: try again, or read the message
+	exitUsage   = 2 // the command line is wrong, or a secret that was asked for is empty
 	exitUnknown = 3 // what was named does not exist
 	exitRefused = 4 // what was asked is not allowed, or exists already
 )
@@ -131,6 +131,8 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.Is(err, errEmpty):
+		return exitUsage
 	case isUnknown(err):
 		return exitUnknown
 	case errors.As(err, &r) || isTaken(err):

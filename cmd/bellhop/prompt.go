@@ -33,6 +33,9 @@ func newPrompt(in io.Reader, out io.Writer) *prompt {
 	return p
 }
 
+// errEmpty says that nothing was typed or piped in.
+var errEmpty = errors.New("is empty: type it at the prompt, or pipe it in as a line")
+
 // secret asks for what it is called.
 func (p *prompt) secret(ctx context.Context, what string) (secret.Text, error) {
 	text, err := p.line(ctx, what)
@@ -40,7 +43,7 @@ func (p *prompt) secret(ctx context.Context, what string) (secret.Text, error) {
 		return secret.Text{}, fmt.Errorf("reading the %s: %w", what, err)
 	}
 	if text == "" {
-		return secret.Text{}, refuse("the %s is empty: type it at the prompt, or pipe it in as a line", what)
+		return secret.Text{}, fmt.Errorf("the %s %w", what, errEmpty)
 	}
 	return secret.New(text), nil
 }

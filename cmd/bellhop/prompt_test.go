@@ -33,9 +33,8 @@ func TestCredentials(t *testing.T) {
 		"an empty line for a header": {profile.Token{Auth: "none", Request: keyed}, "\ne\n", "", "header x-app-key"},
 	} {
 		s, err := credentials(t.Context(), row.token, newPrompt(strings.NewReader(row.lines), io.Discard))
-		var refused *refusal
 		if row.missing != "" {
-			if !errors.As(err, &refused) || !strings.Contains(err.Error(), "the "+row.missing+" is empty") {
+			if !errors.Is(err, errEmpty) || !strings.Contains(err.Error(), "the "+row.missing+" is empty") {
 				t.Errorf("%s: %v", name, err)
 			}
 			continue

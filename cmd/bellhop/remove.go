@@ -9,6 +9,7 @@ import (
 	"bellhop/shared/bucket"
 	"bellhop/shared/connection"
 	"bellhop/shared/grant"
+	"bellhop/shared/refresh"
 )
 
 // removeConnection is `connections remove`.
@@ -66,8 +67,13 @@ func (x *removeConnection) Run(ctx context.Context, d *desk) error {
 
 // removeGrant switches the grant off, so that nobody refreshes it any more, and
 // deletes it where its pairs live, then in the table. One that is gone already
-// was removed by a former run.
+// was removed by a former run. A revocation that cannot be is refused before.
 func (x *removeConnection) removeGrant(ctx context.Context, d *desk, id grant.ID) error {
+	if x.Revoke {
+		if err := refresh.New(d.cycle).Revocable(ctx, id); errors.Is(err, refresh.ErrNoRevocation) {
+			return refuse("%v: run it without --revoke, and let its owner withdraw the consent there", err)
+		}
+	}
 	err := d.grants.SetEnabled(ctx, id, false, time.Time{})
 	if errors.Is(err, grant.ErrNotFound) {
 		return nil

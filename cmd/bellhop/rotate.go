@@ -34,8 +34,9 @@ var errUnsure = errors.New("the provider did not say whether the new secret is g
 
 // Run changes a client's secret in two phases. The new one is stored beside the
 // present one, which stays first; it is tried once; then it is promoted, or
-// taken back when the provider refused it. What was stored says how far an
-// interrupted run came, so the same command again goes on from there.
+// taken back when the provider refused it, which alone is a refusal here: a
+// pipeline tells by it a bad secret from a bad hour. What was stored says how far
+// an interrupted run came, so the same command again goes on from there.
 func (r *rotateClient) Run(ctx context.Context, d *desk) error {
 	client, err := d.inventory.Client(ctx, r.ID)
 	if err != nil {
@@ -60,7 +61,7 @@ func (r *rotateClient) Run(ctx context.Context, d *desk) error {
 	case stored.Next.Empty() && stored.Current.Equal(next):
 		return d.print(rotation{Client: r.ID, Result: "unchanged"}.table())
 	case !stored.Next.Empty() && !stored.Next.Equal(next):
-		return refuse("another secret of client %s is being tried: run with that one again, or clients rotate --abort first", r.ID)
+		return fmt.Errorf("another secret of client %s is being tried: run with that one again, or clients rotate --abort first", r.ID)
 	}
 	return r.change(ctx, d, trial{desk: d, client: client, profile: p}, stored, next)
 }

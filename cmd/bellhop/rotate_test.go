@@ -148,7 +148,7 @@ func TestRotate_UnknownKeepsBoth(t *testing.T) {
 				t.Errorf("exit %d: %s", code, errs)
 			}
 			o.stored("cloud", "s3cret-cloud", "fresh")
-			if _, errs, code := o.run("another", "clients", "rotate", "cloud"); code != exitRefused || !strings.Contains(errs, "--abort") {
+			if _, errs, code := o.run("another", "clients", "rotate", "cloud"); code != exitFailed || !strings.Contains(errs, "--abort") {
 				t.Errorf("another secret meanwhile: exit %d: %s", code, errs)
 			}
 		})
@@ -170,7 +170,7 @@ func TestRotate_LeavesAGrantThatMayBeSpent(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.passes(time.Minute) // the holder died: its attempt is open
-	if _, errs, code := o.run("fresh", "clients", "rotate", "cloud"); code != exitRefused || !strings.Contains(errs, "--grant") {
+	if _, errs, code := o.run("fresh", "clients", "rotate", "cloud"); code != exitFailed || !strings.Contains(errs, "--grant") {
 		t.Errorf("chosen all the same: exit %d: %s", code, errs)
 	}
 	if _, _, code := o.run("fresh", "clients", "rotate", "cloud", "--grant", "lisbon-1"); code != exitFailed || o.provider.Requests() != 0 {
@@ -331,13 +331,16 @@ func TestRotate_NothingToTryOn(t *testing.T) {
 	o.must("", addLisbon("cloud")...) // never connected
 	for _, args := range [][]string{nil, {"--grant", "lisbon-1"}, {"--grant", "nowhere"}} {
 		_, errs, code := o.run("fresh", append([]string{"clients", "rotate", "cloud"}, args...)...)
-		if want := map[bool]int{true: exitUnknown, false: exitRefused}[len(args) > 1 && args[1] == "nowhere"]; code != want {
+		if want := map[bool]int{true: exitUnknown, false: exitFailed}[len(args) > 1 && args[1] == "nowhere"]; code != want {
 			t.Errorf("%v: exit %d, want %d: %s", args, code, want, errs)
 		}
 	}
 	o.stored("cloud", "s3cret-cloud", "")
 	if _, _, code := o.run("fresh", "clients", "rotate", "nobody"); code != exitUnknown {
 		t.Errorf("of no client: exit %d", code)
+	}
+	if _, errs, code := o.run("\n", "clients", "rotate", "cloud"); code != exitUsage || !strings.Contains(errs, "the new client secret is empty") {
+		t.Errorf("nothing piped in: exit %d: %s", code, errs)
 	}
 }
 

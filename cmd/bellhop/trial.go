@@ -56,7 +56,7 @@ func (t trial) choose(ctx context.Context, named grant.ID) (grant.Grant, error) 
 		return found, fmt.Errorf("looking for a grant to try on: %w", err)
 	}
 	if found.ID == "" {
-		return found, refuse("client %s has no healthy grant to try a secret on: name one by --grant", t.client.ID)
+		return found, fmt.Errorf("client %s has no healthy grant to try a secret on: name one by --grant", t.client.ID)
 	}
 	return found, nil
 }
@@ -67,7 +67,7 @@ func (t trial) named(ctx context.Context, id grant.ID) (grant.Grant, error) {
 		return g, fmt.Errorf("grant %s: %w", id, err)
 	}
 	if !t.fits(g) {
-		return g, refuse("grant %s cannot be refreshed now for client %s: it is %s, of client %s", id, t.client.ID, g.State(t.desk.now()), g.Client)
+		return g, fmt.Errorf("grant %s cannot be refreshed now for client %s: it is %s, of client %s", id, t.client.ID, g.State(t.desk.now()), g.Client)
 	}
 	return g, nil
 }

@@ -47,20 +47,9 @@ type Revoked struct {
 // tokens that the provider refuses or does not, and a grant whose revocation can
 // be repeated; only the last write says that it is done.
 func (c *Cycle) Revoke(ctx context.Context, id grant.ID) (Revoked, error) {
-	g, err := c.Store.Read(ctx, id)
-	if err != nil {
-		return Revoked{}, fmt.Errorf("looking at grant %s: %w", id, err)
-	}
-	if g.Generation == 0 || g.Reason == grant.RevokedByUs {
-		return Revoked{}, nil
-	}
-	r, err := c.begin(ctx, Wake{Grant: id}.of(g))
-	if err != nil {
+	r, endpoint, err := c.revocation(ctx, id)
+	if err != nil || r == nil {
 		return Revoked{}, err
-	}
-	endpoint := r.client.EndpointsOver(r.profile.Token.Endpoints).With(g.TokenURL).Revoke
-	if endpoint == "" {
-		return Revoked{}, fmt.Errorf("revoking grant %s: %w", id, ErrNoRevocation)
 	}
 	if err := r.leaseToRevoke(ctx); err != nil {
 		return Revoked{}, err
@@ -71,6 +60,34 @@ func (c *Cycle) Revoke(ctx context.Context, id grant.ID) (Revoked, error) {
 		return done, err
 	}
 	return done, r.recordRevoked(ctx)
+}
+
+// Revocable returns what Revoke would before it does anything, for who has
+// something to do before it: [ErrNoRevocation] above all.
+func (c *Cycle) Revocable(ctx context.Context, id grant.ID) error {
+	_, _, err := c.revocation(ctx, id)
+	return err
+}
+
+// revocation begins one, with the endpoint to ask. It is nil where there is
+// nothing to revoke.
+func (c *Cycle) revocation(ctx context.Context, id grant.ID) (*Run, string, error) {
+	g, err := c.Store.Read(ctx, id)
+	if err != nil {
+		return nil, "", fmt.Errorf("looking at grant %s: %w", id, err)
+	}
+	if g.Generation == 0 || g.Reason == grant.RevokedByUs {
+		return nil, "", nil
+	}
+	r, err := c.begin(ctx, Wake{Grant: id}.of(g))
+	if err != nil {
+		return nil, "", err
+	}
+	endpoint := r.client.EndpointsOver(r.profile.Token.Endpoints).With(g.TokenURL).Revoke
+	if endpoint == "" {
+		return nil, "", fmt.Errorf("revoking grant %s: %w", id, ErrNoRevocation)
+	}
+	return r, endpoint, nil
 }
 
 // leaseToRevoke takes the lease as a person's act, and leaves again when a

@@ -239,6 +239,9 @@ func TestRevoke_NothingToRevoke(t *testing.T) {
 	on(t, func(s *step) {
 		s.revocable()
 		s.Registry = withEndpoint{}
+		if err := s.Revocable(s.Context(), "g"); !errors.Is(err, ErrNoRevocation) {
+			s.Errorf("asked before, without an endpoint: %v", err)
+		}
 		if _, err := s.Revoke(s.Context(), "g"); !errors.Is(err, ErrNoRevocation) || len(s.now().Attempts) != 0 {
 			s.Errorf("without an endpoint: %v", err)
 		}
