@@ -100,7 +100,7 @@ func TestJournal_KnowsEveryWriteOfTheStore(t *testing.T) {
 			return s.Commit(ctx, grant.CommitWrite{ID: ours, Me: "me", Sealed: pair, Times: times, DropAsides: []grant.Nonce{"x"}})
 		}},
 		{committed, func(ctx context.Context, s *dynamo.Grants) error {
-			return s.Commit(ctx, grant.CommitWrite{ID: ours, Me: "me", Sealed: pair, Times: times, Missing: []string{"a"}, AlertDue: at})
+			return s.Commit(ctx, grant.CommitWrite{ID: ours, Me: "me", Sealed: pair, Times: times, Missing: []string{"a"}, AlertDue: at, Opens: true})
 		}},
 		{kept, func(ctx context.Context, s *dynamo.Grants) error {
 			return s.KeepAside(ctx, grant.AsideWrite{ID: ours, Me: "me", WakeAt: at, Aside: grant.Aside{Sealed: pair, At: at}})

@@ -87,13 +87,12 @@ func (s *Grants) Commit(ctx context.Context, w grant.CommitWrite) error {
 	switch {
 	case len(w.Missing) > 0:
 		c.put("missing_scopes", list(w.Missing...))
-		if !w.AlertDue.IsZero() {
-			c.open(w.AlertDue)
-		}
 	case w.Cured:
 		c.drop("missing_scopes")
-		c.alert(w.AlertDue)
-	default:
+	}
+	if w.Opens {
+		c.open(w.AlertDue)
+	} else {
 		c.alert(w.AlertDue)
 	}
 	return s.done(ctx, c)

@@ -194,7 +194,7 @@ func everyWrite(t *testing.T, s *Grants) {
 		s.Release(t.Context(), release),
 		s.Abandon(t.Context(), release),
 		s.Commit(t.Context(), grant.CommitWrite{ID: "g", Me: "me", Times: times, Scopes: []string{"s"}, Missing: []string{"s"},
-			DropAsides: n, DropAttempts: n, AlertDue: now}),
+			DropAsides: n, DropAttempts: n, AlertDue: now, Opens: true}),
 		s.Commit(t.Context(), grant.CommitWrite{ID: "g", Me: "me", Times: grant.Times{}, Cured: true}),
 		s.KeepAside(t.Context(), grant.AsideWrite{ID: "g", Me: "me", Aside: a, WakeAt: now}),
 		s.Roll(t.Context(), grant.RollWrite{ID: "g", Me: "me", Aside: "x", Former: &a, Times: times, AlertDue: now}),

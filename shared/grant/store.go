@@ -132,10 +132,12 @@ type CommitWrite struct {
 	// Cured ends a standing scope_update_required: true only when the answer
 	// was minted for all scopes that we ask for (client credentials).
 	Cured bool
-	// AlertDue, when not zero, makes the alerter look at the grant: something
-	// that people were told about has changed. With Missing it opens an
-	// episode; without it, the scopes are missing since before.
+	// AlertDue, when not zero, makes the alerter look at the grant: there is
+	// something to tell, or what people were told has changed.
 	AlertDue time.Time
+	// Opens begins an episode at AlertDue: scopes are missing that were not
+	// missing before.
+	Opens bool
 }
 
 // Times are the absolute times of a pair and the wake that they lead to.

@@ -85,9 +85,12 @@ func commitFindings(b *bench) {
 		{"a mint for all scopes cures it", scope, func(w *grant.CommitWrite) { w.Cured = true }, well},
 		{"under a dead grant the missing scope was not forgotten", and(scope, dead), func(*grant.CommitWrite) {}, scope},
 		{"a narrower grant opens an episode", well, func(w *grant.CommitWrite) {
-			w.Missing, w.AlertDue = []string{"rates:write"}, noon
+			w.Missing, w.AlertDue, w.Opens = []string{"rates:write"}, noon, true
 		}, and(scope, func(g *grant.Grant) { g.Episode, g.EpisodeSince, g.AlertDue = 1, noon, noon })},
 		{"known to be narrower, it opens none", scope, func(w *grant.CommitWrite) { w.Missing = []string{"rates:write"} }, scope},
+		{"nor when people are to be told of something else", scope, func(w *grant.CommitWrite) {
+			w.Missing, w.AlertDue = []string{"rates:write"}, noon
+		}, and(scope, func(g *grant.Grant) { g.AlertDue = noon })},
 	} {
 		b.Logf("%s", c.name)
 		g := b.made(and(leased("me"), c.before))

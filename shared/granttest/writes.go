@@ -72,7 +72,7 @@ func (m *Memory) Commit(ctx context.Context, w grant.CommitWrite) error {
 			g.Missing = nil
 		}
 		cure(g)
-		if len(w.Missing) > 0 && !w.AlertDue.IsZero() {
+		if w.Opens {
 			open(g, w.AlertDue)
 		}
 		alert(g, w.AlertDue)

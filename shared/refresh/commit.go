@@ -48,9 +48,9 @@ func (r *Run) commitWrite(sealed grant.Sealed) grant.CommitWrite {
 		Cured:      r.kind() == grant.KindClient && len(missing) == 0,
 		DropAsides: g.KnownAsides(), DropAttempts: g.VeryOldAttempts(r.me, now),
 	}
-	news := len(missing) > 0 && g.Missing == nil
+	w.Opens = len(missing) > 0 && g.Missing == nil
 	cured := g.Health == grant.ReauthorizationRequired || w.Cured && g.Missing != nil
-	if news || cured || g.ForetellsAnew(w.Times, r.profile.Token) {
+	if w.Opens || cured || g.ForetellsAnew(w.Times, r.profile.Token) {
 		w.AlertDue = now
 	}
 	return w

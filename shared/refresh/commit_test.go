@@ -82,6 +82,22 @@ func TestCommit_ForetellsTheEnd(t *testing.T) {
 	})
 }
 
+// An end that comes near is told of a grant whose scopes are missing since
+// before, in the episode that it is in: nobody is needed once more.
+func TestCommit_ForetellsWithinAnEpisode(t *testing.T) {
+	on(t, func(s *step) {
+		narrow := pair(1)
+		narrow.RefreshExpires, narrow.Scopes = time.Now().Add(20*24*time.Hour), []string{}
+		opened := s.commits(narrow)
+		if opened.Episode != 1 || opened.Health != grant.ScopeUpdateRequired {
+			s.Fatalf("%s in episode %d", opened.Health, opened.Episode)
+		}
+		if g := s.commits(narrow); g.Episode != 1 || !g.EpisodeSince.Equal(opened.EpisodeSince) || !g.AlertDue.After(opened.AlertDue) {
+			s.Errorf("episode %d since %v, alert due %v", g.Episode, g.EpisodeSince, g.AlertDue)
+		}
+	})
+}
+
 // A grant may ask for other scopes than its profile: what is missing is missed
 // of those.
 func TestCommit_GrantsOwnScopes(t *testing.T) {
