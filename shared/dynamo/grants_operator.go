@@ -63,7 +63,9 @@ func (s *Grants) SetHome(ctx context.Context, id grant.ID, home string) error {
 // Foretell implements [grant.Store].
 func (s *Grants) Foretell(ctx context.Context, w grant.ForetellWrite) error {
 	c := newChange("Foretell", w.ID)
-	c.when("attribute_not_exists(foretold_dies) or foretold_dies <> :foretold_dies or foretold_days > :foretold_days")
+	c.value(":sooner", ms(w.Foretold.Dies.Add(-grant.SameDeath)))
+	c.value(":later", ms(w.Foretold.Dies.Add(grant.SameDeath)))
+	c.when("attribute_not_exists(foretold_dies) or foretold_dies < :sooner or foretold_dies > :later or foretold_days > :foretold_days")
 	c.put("foretold_dies", ms(w.Foretold.Dies))
 	c.put("foretold_days", num(int64(w.Foretold.Days)))
 	return s.done(ctx, c)

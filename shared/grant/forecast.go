@@ -62,6 +62,14 @@ type Foretold struct {
 	Days int // a threshold of [Grant.Forecast]
 }
 
+// SameDeath is how far apart two words about one death may be: answers count
+// whole seconds, from clocks and at moments of their own, and a token that was
+// consented anew dies days later. Of 14, 7 or 1 days nobody misses an hour.
+const SameDeath = time.Hour
+
+// same reports whether both are about one death.
+func (f Foretold) same(other Foretold) bool { return f.Dies.Sub(other.Dies).Abs() <= SameDeath }
+
 // thresholds are how many days before a death people are told of it, the last
 // first.
 var thresholds = []int{1, 7, 14}
@@ -98,7 +106,7 @@ func (g Grant) Forecast(token profile.Token, now time.Time) (Foretold, bool) {
 // Foretells reports whether f is news: people were not told of this death at as
 // few days or fewer.
 func (g Grant) Foretells(f Foretold) bool {
-	return !g.Foretold.Dies.Equal(f.Dies) || g.Foretold.Days > f.Days
+	return !g.Foretold.same(f) || g.Foretold.Days > f.Days
 }
 
 // ForetellsAnew reports whether a commit of these times passes a threshold that
@@ -113,5 +121,5 @@ func (g Grant) ForetellsAnew(t Times, token profile.Token) bool {
 		return false
 	}
 	former, was := g.Forecast(token, g.Issued)
-	return !was || !former.Dies.Equal(f.Dies) || former.Days > f.Days
+	return !was || !former.same(f) || former.Days > f.Days
 }

@@ -135,6 +135,8 @@ func TestForetells_EachThresholdOnce(t *testing.T) {
 	g := Grant{Foretold: Foretold{Dies: dies, Days: 7}}
 	for f, news := range map[Foretold]bool{
 		{dies, 7}: false, {dies, 14}: false, {dies, 1}: true, {dies.Add(day), 14}: true,
+		{dies.Add(SameDeath), 7}: false, {dies.Add(-SameDeath), 7}: false, {dies.Add(-2 * time.Second), 1}: true,
+		{dies.Add(SameDeath + 1), 7}: true, {dies.Add(-SameDeath - 1), 7}: true,
 	} {
 		if g.Foretells(f) != news {
 			t.Errorf("%+v is news: %v, want %v", f, !news, news)
@@ -143,16 +145,16 @@ func TestForetells_EachThresholdOnce(t *testing.T) {
 }
 
 // The alerter is asked to look once for each threshold, not at every refresh of
-// a fortnight.
+// a fortnight, although each answer places the end a little elsewhere.
 func TestForetellsAnew_OncePerThreshold(t *testing.T) {
 	dies, looks := noon.Add(20*day), 0
 	g := Grant{Enabled: true, Health: OK, Generation: 1, Issued: noon, RefreshExpires: dies}
-	for at := noon.Add(time.Hour); at.Before(dies); at = at.Add(time.Hour) {
-		times := Times{Issued: at, Expires: at.Add(time.Hour), WakeAt: at.Add(time.Hour), RefreshExpires: dies}
+	for at, drift := noon.Add(time.Hour), 2*time.Second; at.Before(dies); at, drift = at.Add(time.Hour), -drift {
+		times := Times{Issued: at, Expires: at.Add(time.Hour), WakeAt: at.Add(time.Hour), RefreshExpires: dies.Add(drift)}
 		if g.ForetellsAnew(times, profile.Token{}) {
 			looks++
 		}
-		g.Issued, g.WakeAt = at, times.WakeAt
+		g.Issued, g.WakeAt, g.RefreshExpires = at, times.WakeAt, times.RefreshExpires
 	}
 	if looks != 3 {
 		t.Errorf("looked %d times in 20 days, want 3", looks)

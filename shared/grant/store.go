@@ -282,8 +282,8 @@ type RetryWrite struct {
 	At         time.Time // now: the wake, and when the alert is due
 }
 
-// ForetellWrite is refused when people were told of this death at as few days
-// or fewer.
+// ForetellWrite is refused when people were told of this death, give or take
+// [SameDeath], at as few days or fewer.
 type ForetellWrite struct {
 	ID       ID
 	Foretold Foretold

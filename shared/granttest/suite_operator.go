@@ -115,13 +115,16 @@ func foretell(b *bench) {
 		b.changes(b.now(g.ID), func() error { return tell(dies, days) }, func(g *grant.Grant) {
 			g.Foretold = grant.Foretold{Dies: dies, Days: days}
 		})
-		b.refuses(b.now(g.ID), "told already", func() error { return tell(dies, days) })
+		for _, drift := range []time.Duration{-grant.SameDeath, 0, grant.SameDeath} {
+			b.refuses(b.now(g.ID), "told already", func() error { return tell(dies.Add(drift), days) })
+		}
 	}
 	b.refuses(b.now(g.ID), "told at fewer days", func() error { return tell(dies, 14) })
-	later := dies.Add(24 * time.Hour)
-	b.changes(b.now(g.ID), func() error { return tell(later, 14) }, func(g *grant.Grant) {
-		g.Foretold = grant.Foretold{Dies: later, Days: 14} // another token, another death
-	})
+	for _, other := range []time.Time{dies.Add(24 * time.Hour), dies.Add(-time.Hour), dies.Add(time.Millisecond)} {
+		b.changes(b.now(g.ID), func() error { return tell(other, 14) }, func(g *grant.Grant) {
+			g.Foretold = grant.Foretold{Dies: other, Days: 14} // another token, another death
+		})
+	}
 }
 
 func remove(b *bench) {

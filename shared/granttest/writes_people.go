@@ -70,7 +70,7 @@ func (m *Memory) SetHome(ctx context.Context, id grant.ID, home string) error {
 // Foretell implements [grant.Store].
 func (m *Memory) Foretell(ctx context.Context, w grant.ForetellWrite) error {
 	return m.change(ctx, "Foretell", w.ID, func(g *grant.Grant) bool {
-		if g.Foretold.Dies.Equal(w.Foretold.Dies) && g.Foretold.Days <= w.Foretold.Days {
+		if g.Foretold.Dies.Sub(w.Foretold.Dies).Abs() <= grant.SameDeath && g.Foretold.Days <= w.Foretold.Days {
 			return false
 		}
 		g.Foretold = w.Foretold
