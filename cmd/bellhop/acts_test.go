@@ -310,6 +310,24 @@ func TestExpiring_NextOneFirst(t *testing.T) {
 	}
 }
 
+// What each use renews dies of nothing while it is used.
+func TestExpiring_RenewedByUse(t *testing.T) {
+	o := newOffice(t)
+	o.addClients()
+	if err := o.store.Create(t.Context(), grant.Grant{ID: "lisbon-1", Client: "cloud", Provider: "cloudbeds", Home: grant.HomeSealed,
+		Enabled: true, Health: grant.OK, Generation: 1, WakeAt: noon.Add(time.Hour), RefreshExpires: noon.Add(48 * time.Hour), RefreshRenewed: true}); err != nil {
+		t.Fatal(err)
+	}
+	o.must("", addLisbon("cloud")...)
+	if out := o.must("", "connections", "expiring"); strings.Contains(out, "lisbon-1") {
+		t.Errorf("one that is renewed dies:\n%s", out)
+	}
+	o.must("", "connections", "disable", "lisbon-1")
+	if out := o.must("", "connections", "expiring"); !strings.Contains(out, "2026-11-23") {
+		t.Errorf("switched off, it is renewed by nobody:\n%s", out)
+	}
+}
+
 // A grant that is switched off is exercised by nobody: its token dies of
 // idleness. One that waits for its owner already is no news.
 func TestExpiring_OfIdleness(t *testing.T) {

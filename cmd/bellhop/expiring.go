@@ -16,7 +16,7 @@ import (
 // expiring is `connections expiring`.
 type expiring struct {
 	Days int  `help:"How far to look ahead; the default is a quarter." default:"90"`
-	All  bool `help:"List all grants, also those whose end is not known: for an audit."`
+	All  bool `help:"List all grants, also those of which no end is known: for an audit."`
 }
 
 // expiry is one grant and the end of its refresh token.
@@ -31,9 +31,9 @@ type expiry struct {
 	Connections []connection.ID `json:"connections"`
 }
 
-// Run lists the grants whose refresh tokens die, the next one first: of age,
-// which no refresh can help, so that their owners are needed before; or of
-// idleness, because nobody exercises them while they are switched off.
+// Run lists the grants whose refresh tokens die, the next one first: of age
+// that no refresh helps, so that their owners are needed before; or of idleness,
+// because nobody exercises them while they are switched off.
 func (x *expiring) Run(ctx context.Context, d *desk) error {
 	all, err := x.find(ctx, d)
 	if err != nil {
@@ -85,8 +85,7 @@ func (x *expiring) find(ctx context.Context, d *desk) ([]expiry, error) {
 	return found, errors.Join(err, failed)
 }
 
-// expiry foresees the end of a connection's grant. The forecast looks two weeks
-// ahead; beyond that age alone is known.
+// expiry foresees the end of a connection's grant.
 func (d *desk) expiry(ctx context.Context, c connection.Connection) (expiry, error) {
 	g, err := d.grants.Read(ctx, c.Grant)
 	if err != nil {
@@ -97,9 +96,9 @@ func (d *desk) expiry(ctx context.Context, c connection.Connection) (expiry, err
 		return expiry{}, err
 	}
 	now := d.now()
-	e := expiry{Grant: g.ID, Client: g.Client, Dies: g.RefreshExpires, State: string(g.State(now)), Owner: c.Owner.Name}
+	e := expiry{Grant: g.ID, Client: g.Client, Dies: g.Dies(p.Token), State: string(g.State(now)), Owner: c.Owner.Name}
 	if f, near := g.Forecast(p.Token, now); near {
-		e.Dies, e.Notice = f.Dies, f.Days
+		e.Notice = f.Days
 	}
 	if !e.Dies.IsZero() {
 		e.Days = int(e.Dies.Sub(now) / (24 * time.Hour))
@@ -108,10 +107,9 @@ func (d *desk) expiry(ctx context.Context, c connection.Connection) (expiry, err
 }
 
 // wants reports whether a grant is asked for. One that waits for its owner
-// already is no news.
+// already is no news, and has no end to come.
 func (x *expiring) wants(e expiry, now time.Time) bool {
-	waits := e.State == string(grant.ReauthorizationRequired)
-	return x.All || !waits && !e.Dies.IsZero() && e.Dies.Before(now.AddDate(0, 0, x.Days))
+	return x.All || !e.Dies.IsZero() && e.Dies.Before(now.AddDate(0, 0, x.Days))
 }
 
 // connectionsOf names the first and counts the rest: a chain has hundreds.

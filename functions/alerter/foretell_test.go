@@ -62,6 +62,17 @@ func TestForetell_NobodyWhoKnowsOrCannotHear(t *testing.T) {
 	o.told("")
 }
 
+// What each use renews is told of only when nobody uses it any more.
+func TestForetell_RenewedByUse(t *testing.T) {
+	o := newOffice(t)
+	g := dying(o, 14)
+	g.ID, g.RefreshRenewed = "renewed", true
+	o.must(o.grants.Create(t.Context(), g))
+	o.clock = g.RefreshExpires.Add(-time.Minute)
+	o.tells("renewed")
+	o.told("")
+}
+
 // One channel that takes it is enough; while none does, the flag stays.
 func TestForetell_ChannelsThatAreDown(t *testing.T) {
 	o := newOffice(t)

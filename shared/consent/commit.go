@@ -98,7 +98,8 @@ func (f *Flow) consentWrite(x *exchanged, w *walker) (grant.ConsentWrite, error)
 	}
 	write := grant.ConsentWrite{
 		ID: x.grant.ID, Epoch: x.grant.Epoch, Sealed: sealed,
-		Times:  grant.TimesOf(x.grant.ID, x.pair, x.profile.Token.Refresh).KeptAlive(x.grant.ID, x.profile.Token),
+		Times: grant.TimesOf(x.grant.ID, x.pair, x.profile.Token.Refresh).
+			Following(grant.Grant{}).KeptAlive(x.grant.ID, x.profile.Token),
 		Scopes: granted, Missing: missing(asked, granted),
 		Account: x.account, Ticket: w.state.Ticket, Waiting: max(x.waiting, 0), At: f.Now(),
 	}

@@ -115,7 +115,7 @@ func (c *change) inline(sealed types.AttributeValue, t grant.Times, scopes []str
 	c.put("issued", ms(t.Issued))
 	c.put("expires", ms(t.Expires))
 	c.put("refresh_at", ms(t.RefreshAt))
-	c.refreshExpires(t.RefreshExpires)
+	c.refreshEnds(t)
 	c.drop("held")
 	if scopes != nil {
 		c.put("scopes", list(scopes...))
@@ -126,13 +126,19 @@ func (c *change) inline(sealed types.AttributeValue, t grant.Times, scopes []str
 	c.wake(t.WakeAt)
 }
 
-// refreshExpires sets when the refresh token dies, or that nobody knows.
-func (c *change) refreshExpires(at time.Time) {
-	if at.IsZero() {
+// refreshEnds sets when the refresh token dies, or that nobody knows, and
+// whether that was renewed.
+func (c *change) refreshEnds(t grant.Times) {
+	if t.RefreshExpires.IsZero() {
 		c.drop("refresh_expires")
-		return
+	} else {
+		c.put("refresh_expires", ms(t.RefreshExpires))
 	}
-	c.put("refresh_expires", ms(at))
+	if t.RefreshRenewed {
+		c.put("refresh_renewed", flag(true))
+	} else {
+		c.drop("refresh_renewed")
+	}
 }
 
 // KeepAside implements [grant.Store].
@@ -177,7 +183,7 @@ func (c *change) rollInline(t grant.Times) {
 	c.put("issued", ms(t.Issued))
 	c.put("expires", ms(t.Expires))
 	c.put("refresh_at", ms(t.RefreshAt))
-	c.refreshExpires(t.RefreshExpires)
+	c.refreshEnds(t)
 	c.drop("held")
 	c.wake(t.WakeAt)
 	c.value(":unknown", list())

@@ -27,6 +27,9 @@ func grantItem(g grant.Grant) item {
 		putStr(m, k, v)
 	}
 	m["enabled"] = flag(g.Enabled)
+	if g.RefreshRenewed {
+		m["refresh_renewed"] = flag(true)
+	}
 	m["generation"], m["epoch"] = num(g.Generation), num(g.Epoch)
 	m["holder"], m["attempts"], m["asides"] = leaseItem(m, g.Lease), byNonce(g.Attempts, attemptValue), byNonce(g.Asides, asideValue)
 	putFinding(m, g)
@@ -95,7 +98,7 @@ func grantOf(m item) (grant.Grant, error) {
 		Refused: getNum(m, "refused"), Doubted: getNum(m, "doubted"),
 		Issued: getTime(m, "issued"), Expires: getTime(m, "expires"),
 		RefreshAt: getTime(m, "refresh_at"), WakeAt: getTime(m, "wake_at"),
-		RefreshExpires: getTime(m, "refresh_expires"), Held: getStr(m, "held"),
+		RefreshExpires: getTime(m, "refresh_expires"), RefreshRenewed: getFlag(m, "refresh_renewed"), Held: getStr(m, "held"),
 		TokenURL: getStr(m, "token_url"), Asks: getList(m, "asks"),
 		Foretold: grant.Foretold{Dies: getTime(m, "foretold_dies"), Days: int(getNum(m, "foretold_days"))},
 		Scopes:   getList(m, "scopes"), Account: getStr(m, "account"),

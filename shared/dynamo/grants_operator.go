@@ -49,7 +49,7 @@ func (s *Grants) Revoke(ctx context.Context, w grant.RevokeWrite) error {
 	for _, left := range []string{"holder", "attempts", "asides"} {
 		c.put(left, mapOf(item{}))
 	}
-	c.drop("pair", "pair_ref", "refresh_expires", "deadline", "refused", "failures", "wake_at", "wake_shard", "held")
+	c.drop("pair", "pair_ref", "refresh_expires", "refresh_renewed", "deadline", "refused", "failures", "wake_at", "wake_shard", "held")
 	return s.done(ctx, c)
 }
 

@@ -116,7 +116,7 @@ func TestGrants_ReadsAFormerRelease(t *testing.T) {
 		g.Inline, g.Ref, g.Placement = nil, "1/v", grant.Placement{Epoch: 1, Writes: 2, Since: time.UnixMilli(1)}
 	})
 	m := grantItem(g)
-	for _, added := range []string{"token_url", "asks", "held", "refresh_expires", "foretold_dies", "foretold_days"} {
+	for _, added := range []string{"token_url", "asks", "held", "refresh_expires", "refresh_renewed", "foretold_dies", "foretold_days"} {
 		if _, there := m[added]; there {
 			t.Errorf("%q is written although nothing is known of it", added)
 		}
@@ -126,7 +126,7 @@ func TestGrants_ReadsAFormerRelease(t *testing.T) {
 		t.Fatal(err)
 	}
 	granttest.Same(t, got, g)
-	if got.TokenURL != "" || got.Asks != nil || got.Held != "" || !got.RefreshExpires.IsZero() || got.Foretold != (grant.Foretold{}) {
+	if got.TokenURL != "" || got.Asks != nil || got.Held != "" || !got.RefreshExpires.IsZero() || got.RefreshRenewed || got.Foretold != (grant.Foretold{}) {
 		t.Errorf("an item of a former release says %+v", got)
 	}
 }
@@ -186,7 +186,7 @@ func everyWrite(t *testing.T, s *Grants) {
 	t.Helper()
 	now, n := time.Unix(1_800_000_000, 0), []grant.Nonce{"x"}
 	a := granttest.Kept(1)
-	times := grant.Times{Issued: now, Expires: now, RefreshAt: now, WakeAt: now, RefreshExpires: now}
+	times := grant.Times{Issued: now, Expires: now, RefreshAt: now, WakeAt: now, RefreshExpires: now, RefreshRenewed: true}
 	_, leaseErr := s.Lease(t.Context(), grant.LeaseWrite{ID: "g", Me: "me", At: now, Deadline: now})
 	release := grant.ReleaseWrite{ID: "g", Me: "me", WakeAt: now, Held: "budget", Failed: true}
 	for _, err := range []error{

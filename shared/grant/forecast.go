@@ -14,7 +14,28 @@ const (
 	// shortestAge is how far the end of its age must lie ahead, so that it is
 	// used once more before: nearer, each use would lead to the next.
 	shortestAge = 10 * time.Minute
+	// tellable is how long after another an exchange shows whether it moved the
+	// end of that age: sooner, the seconds by which answers err hide it.
+	tellable = 30 * time.Second
 )
+
+// Following says whether these times renew the refresh token's end, beside the
+// pair that they follow. An end that each use renews moves on as time does; one
+// that stands still moves by seconds: half the time between the two pairs tells
+// them apart, however short the tokens live. After a consent, which follows the
+// zero Grant, it may be renewed, until an exchange shows otherwise.
+func (t Times) Following(former Grant) Times {
+	between := t.Issued.Sub(former.Issued)
+	switch {
+	case t.RefreshExpires.IsZero() || former.RefreshExpires.IsZero():
+		t.RefreshRenewed = !t.RefreshExpires.IsZero()
+	case between < tellable:
+		t.RefreshRenewed = former.RefreshRenewed
+	default:
+		t.RefreshRenewed = t.RefreshExpires.Sub(former.RefreshExpires) > between/2
+	}
+	return t
+}
 
 // KeptAlive brings the refresh forward, however long the access token lives, to
 // where the refresh token is used before it dies of idleness, or unused of age.
@@ -76,21 +97,32 @@ var thresholds = []int{1, 7, 14}
 
 const day = 24 * time.Hour
 
-// Forecast foresees the death of the refresh token: of age, and of idleness when
-// nobody exercises it, because a person has switched the grant off or because
-// nothing wakes it any more. Days is the last threshold that was passed: 14, 7
-// or 1. False while none is near, when it is over, and when a person is needed
-// already. Nothing but its arguments decides it.
-func (g Grant) Forecast(token profile.Token, now time.Time) (Foretold, bool) {
+// Dies is when the refresh token dies, as things go on: of age, unless each use
+// renews it; and when nobody uses it, because a person has switched the grant
+// off or because nothing wakes it any more, of age or idleness. Zero when it
+// does not, when nobody knows, and when a person is needed already.
+func (g Grant) Dies(token profile.Token) time.Time {
 	if g.Generation == 0 || g.Health == ReauthorizationRequired {
-		return Foretold{}, false
+		return time.Time{}
+	}
+	used := g.Enabled && !g.WakeAt.IsZero()
+	if used && g.RefreshRenewed {
+		return time.Time{}
 	}
 	dies := g.RefreshExpires
-	if idle := token.RefreshIdle.D(); idle > 0 && (!g.Enabled || g.WakeAt.IsZero()) {
+	if idle := token.RefreshIdle.D(); idle > 0 && !used {
 		if of := g.Issued.Add(idle); dies.IsZero() || of.Before(dies) {
 			dies = of
 		}
 	}
+	return dies
+}
+
+// Forecast foresees the death of the refresh token. Days is the last threshold
+// that was passed: 14, 7 or 1. False while none is near, and when it is over.
+// Nothing but its arguments decides it.
+func (g Grant) Forecast(token profile.Token, now time.Time) (Foretold, bool) {
+	dies := g.Dies(token)
 	left := dies.Sub(now)
 	if dies.IsZero() || left <= 0 {
 		return Foretold{}, false
@@ -115,7 +147,8 @@ func (g Grant) Foretells(f Foretold) bool {
 func (g Grant) ForetellsAnew(t Times, token profile.Token) bool {
 	after := g
 	after.Generation++
-	after.Health, after.WakeAt, after.RefreshExpires, after.Issued = OK, t.WakeAt, t.RefreshExpires, t.Issued
+	after.Health, after.WakeAt, after.Issued = OK, t.WakeAt, t.Issued
+	after.RefreshExpires, after.RefreshRenewed = t.RefreshExpires, t.RefreshRenewed
 	f, near := after.Forecast(token, t.Issued)
 	if !near || !g.Foretells(f) {
 		return false

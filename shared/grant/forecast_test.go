@@ -84,6 +84,36 @@ func TestRefreshEnds_RotatingAloneMakesNoneYounger(t *testing.T) {
 	}
 }
 
+// An end that each use renews is told from one that stands still by how far it
+// moves, not by how long the tokens live.
+func TestFollowing_WhetherTheEndIsRenewed(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		between time.Duration // of the two pairs
+		moved   time.Duration // of the end
+		former  bool
+		renewed bool
+	}{
+		{"an hour's token renews it", time.Hour, time.Hour, false, true},
+		{"it stands still", time.Hour, 0, true, false},
+		{"it stands still but for the seconds by which answers err", 40 * time.Second, 9 * time.Second, true, false},
+		{"a minute's token renews it, within seconds", 40 * time.Second, 31 * time.Second, false, true},
+		{"it comes nearer, where a session ends", time.Hour, -10 * time.Minute, true, false},
+		{"too soon to say, what was renewed is", 5 * time.Second, 0, true, true},
+		{"too soon to say, what stood still does", 5 * time.Second, 5 * time.Second, false, false},
+	} {
+		former := Grant{Issued: noon, RefreshExpires: noon.Add(10 * day), RefreshRenewed: c.former}
+		times := Times{Issued: noon.Add(c.between), RefreshExpires: former.RefreshExpires.Add(c.moved)}
+		if got := times.Following(former).RefreshRenewed; got != c.renewed {
+			t.Errorf("%s: renewed %v", c.name, got)
+		}
+	}
+	consented := Times{Issued: noon, RefreshExpires: noon.Add(day)}.Following(Grant{})
+	if !consented.RefreshRenewed || (Times{Issued: noon}).Following(Grant{}).RefreshRenewed {
+		t.Error("after a consent an end may be renewed, and one that nobody knows is not")
+	}
+}
+
 // The thresholds, to the instant: 14, 7 and 1 days before.
 func TestForecast_Thresholds(t *testing.T) {
 	dies := noon.Add(30 * day)
@@ -118,6 +148,10 @@ func TestForecast_OfWhat(t *testing.T) {
 		}, month, 7},
 		{"age comes first", func(g *Grant) { g.Enabled, g.RefreshExpires = false, now.Add(time.Hour) }, month, 1},
 		{"idleness comes first", func(g *Grant) { g.Enabled, g.RefreshExpires = false, now.Add(10*day) }, month, 7},
+		{"what each use renews dies of nothing", func(g *Grant) { g.RefreshRenewed, g.RefreshExpires = true, now.Add(time.Hour) }, month, 0},
+		{"unless nobody uses it", func(g *Grant) {
+			g.RefreshRenewed, g.RefreshExpires, g.Enabled = true, now.Add(time.Hour), false
+		}, month, 1},
 		{"no bound is known", func(g *Grant) { g.Enabled = false }, profile.Token{}, 0},
 		{"a person is needed already", func(g *Grant) { g.Health, g.WakeAt = ReauthorizationRequired, time.Time{} }, month, 0},
 		{"there is no token", func(g *Grant) { g.Enabled, g.Generation = false, 0 }, month, 0},
@@ -141,6 +175,30 @@ func TestForetells_EachThresholdOnce(t *testing.T) {
 		if g.Foretells(f) != news {
 			t.Errorf("%+v is news: %v, want %v", f, !news, news)
 		}
+	}
+}
+
+// A refresh token of half an hour that each use renews, in a session that ends:
+// nobody is told of anything until the end stands still, and of that once.
+func TestForetellsAnew_RenewedByUse(t *testing.T) {
+	const idle = 30 * time.Minute
+	session, looks := noon.Add(10*time.Hour+time.Minute), 0
+	g := Grant{Enabled: true, Health: OK}
+	for at := noon; at.Before(session); at = at.Add(4 * time.Minute) {
+		times := Times{Issued: at, Expires: at.Add(5 * time.Minute), WakeAt: at.Add(4 * time.Minute), RefreshExpires: earliest(at.Add(idle), session)}
+		times = times.Following(g)
+		if g.ForetellsAnew(times, profile.Token{}) {
+			looks++
+		}
+		g.Generation, g.Issued, g.WakeAt = g.Generation+1, at, times.WakeAt
+		g.RefreshExpires, g.RefreshRenewed = times.RefreshExpires, times.RefreshRenewed
+		f, near := g.Forecast(profile.Token{}, at)
+		if near != (session.Sub(at) < idle-2*time.Minute) || near && (f.Days != 1 || !f.Dies.Equal(session)) {
+			t.Fatalf("%v before the end of the session: %+v, %v", session.Sub(at), f, near)
+		}
+	}
+	if looks != 1 {
+		t.Errorf("looked %d times, want 1", looks)
 	}
 }
 

@@ -87,8 +87,10 @@ type Grant struct {
 	RefreshAt time.Time
 	WakeAt    time.Time
 	// RefreshExpires is when the refresh token dies of age; zero when that is
-	// unknown or never.
+	// unknown or never. RefreshRenewed says that the exchange that brought the
+	// pair moved it on: then it dies of nothing, as long as it is used.
 	RefreshExpires time.Time
+	RefreshRenewed bool
 	// Held says why no exchange happens before WakeAt although one was due, in
 	// a bounded word ("budget", "lane", ...); empty when nothing holds it. It
 	// is for people: no exchange is decided by it.

@@ -147,7 +147,9 @@ type Times struct {
 	RefreshAt time.Time
 	WakeAt    time.Time
 	// RefreshExpires is the refresh token's own end; zero when unknown.
+	// RefreshRenewed is as in [Grant]; [Times.Following] finds it.
 	RefreshExpires time.Time
+	RefreshRenewed bool
 }
 
 // AsideWrite keeps an answer aside under my nonce. One that is raw counts as a

@@ -91,7 +91,7 @@ func end(g *grant.Grant, w grant.ReleaseWrite) {
 func inline(g *grant.Grant, sealed grant.Sealed, t grant.Times, scopes []string) {
 	g.Inline, g.Ref = &sealed, ""
 	g.Issued, g.Expires, g.RefreshAt, g.WakeAt = t.Issued, t.Expires, t.RefreshAt, t.WakeAt
-	g.RefreshExpires, g.Held = t.RefreshExpires, ""
+	g.RefreshExpires, g.RefreshRenewed, g.Held = t.RefreshExpires, t.RefreshRenewed, ""
 	if scopes != nil {
 		g.Scopes = scopes
 	}

@@ -151,7 +151,7 @@ func create(b *bench) {
 		g.Refused, g.Doubted, g.Episode, g.EpisodeSince, g.AlertDue, g.CommittedBy = 3, 3, 2, noon, noon.Add(time.Second), "x"
 		g.Health, g.Reason, g.Missing = grant.ReauthorizationRequired, grant.NeverConnected, []string{"rates:write"}
 		g.TokenURL, g.Asks, g.Held = "https://hotel-7.example/token", []string{"rates:read", "rates:write"}, "budget"
-		g.RefreshExpires, g.Foretold = noon.Add(24*time.Hour), grant.Foretold{Dies: noon.Add(time.Hour), Days: 7}
+		g.RefreshExpires, g.RefreshRenewed, g.Foretold = noon.Add(24*time.Hour), true, grant.Foretold{Dies: noon.Add(time.Hour), Days: 7}
 		raw := Kept(3)
 		raw.Raw, raw.Scopes, raw.RefreshExpires = true, nil, noon.Add(time.Hour)
 		former := Kept(2)

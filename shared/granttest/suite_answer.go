@@ -9,7 +9,7 @@ import (
 // fresh are the times of a pair that was asked for at noon.
 var fresh = grant.Times{
 	Issued: noon, Expires: noon.Add(time.Minute), RefreshAt: noon.Add(40 * time.Second), WakeAt: noon.Add(40 * time.Second),
-	RefreshExpires: noon.Add(30 * 24 * time.Hour),
+	RefreshExpires: noon.Add(30 * 24 * time.Hour), RefreshRenewed: true,
 }
 
 func commitWrite(g grant.Grant) grant.CommitWrite {
@@ -25,7 +25,7 @@ func committed(w grant.CommitWrite) func(*grant.Grant) {
 		g.Inline, g.Ref, g.Generation = &w.Sealed, "", w.Generation+1
 		g.Issued, g.Expires, g.RefreshAt, g.WakeAt = w.Times.Issued, w.Times.Expires, w.Times.RefreshAt, w.Times.WakeAt
 		g.Lease, g.Refused, g.Failures, g.CommittedBy = nil, 0, 0, w.Me
-		g.RefreshExpires, g.Held = w.Times.RefreshExpires, ""
+		g.RefreshExpires, g.RefreshRenewed, g.Held = w.Times.RefreshExpires, w.Times.RefreshRenewed, ""
 		delete(g.Attempts, w.Me)
 	}
 }
@@ -46,9 +46,9 @@ func commit(b *bench) {
 	}))
 	b.refuses(b.now(g.ID), "a copy", func() error { return b.s.Commit(b.ctx, w) })
 
-	g = b.made(and(leased("me"), func(g *grant.Grant) { g.RefreshExpires = noon.Add(time.Hour) }))
+	g = b.made(and(leased("me"), func(g *grant.Grant) { g.RefreshExpires, g.RefreshRenewed = noon.Add(time.Hour), true }))
 	w = commitWrite(g)
-	w.Times.RefreshExpires = time.Time{} // of the new refresh token nobody knows
+	w.Times.RefreshExpires, w.Times.RefreshRenewed = time.Time{}, false // of the new refresh token nobody knows
 	b.changes(g, func() error { return b.s.Commit(b.ctx, w) }, committed(w))
 
 	g = b.made(leased("me"))
@@ -132,7 +132,8 @@ func rolled(w grant.RollWrite) func(*grant.Grant) {
 		a := g.Asides[w.Aside]
 		g.Inline, g.Ref, g.Scopes, g.Generation = &a.Sealed, "", a.Scopes, w.Generation+1
 		g.Issued, g.Expires, g.RefreshAt, g.WakeAt = w.Times.Issued, w.Times.Expires, w.Times.RefreshAt, w.Times.WakeAt
-		g.Lease, g.Refused, g.RefreshExpires, g.Held = nil, 0, w.Times.RefreshExpires, ""
+		g.Lease, g.Refused, g.Held = nil, 0, ""
+		g.RefreshExpires, g.RefreshRenewed = w.Times.RefreshExpires, w.Times.RefreshRenewed
 		delete(g.Attempts, w.Me)
 		delete(g.Asides, w.Aside)
 	}

@@ -69,12 +69,13 @@ func revoke(b *bench) {
 	}
 	off := func(g *grant.Grant) { g.Enabled = false }
 	busy := func(g *grant.Grant) {
-		g.Refused, g.Held, g.RefreshExpires, g.Missing = 3, "budget", noon.Add(time.Hour), []string{"rates:write"}
+		g.Refused, g.Held, g.Missing = 3, "budget", []string{"rates:write"}
+		g.RefreshExpires, g.RefreshRenewed = noon.Add(time.Hour), true
 		g.Health, g.Reason = grant.ScopeUpdateRequired, grant.ScopeMissing
 	}
 	g := b.made(and(leased("me"), off, busy))
 	b.changes(g, func() error { return b.s.Revoke(b.ctx, write(g)) }, func(g *grant.Grant) {
-		g.Generation, g.Inline, g.RefreshExpires = 4, nil, time.Time{}
+		g.Generation, g.Inline, g.RefreshExpires, g.RefreshRenewed = 4, nil, time.Time{}, false
 		g.Health, g.Reason, g.Refused, g.Failures, g.Held = grant.ReauthorizationRequired, grant.RevokedByUs, 0, 0, ""
 		g.Lease, g.WakeAt = nil, time.Time{}
 		clear(g.Attempts) // whoever comes with an answer has no ticket any more

@@ -50,7 +50,7 @@ func (m *Memory) Revoke(ctx context.Context, w grant.RevokeWrite) error {
 			return false
 		}
 		g.Generation++
-		g.Inline, g.Ref, g.RefreshExpires = nil, "", time.Time{}
+		g.Inline, g.Ref, g.RefreshExpires, g.RefreshRenewed = nil, "", time.Time{}, false
 		g.Health, g.Reason, g.Refused, g.Failures = grant.ReauthorizationRequired, grant.RevokedByUs, 0, 0
 		g.Lease, g.WakeAt, g.Held = nil, time.Time{}, ""
 		clear(g.Attempts)

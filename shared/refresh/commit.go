@@ -43,7 +43,7 @@ func (r *Run) commitWrite(sealed grant.Sealed) grant.CommitWrite {
 	missing := r.missing(r.pair.Scopes)
 	w := grant.CommitWrite{
 		ID: g.ID, Me: r.me, Generation: g.Generation, Sealed: sealed,
-		Times:  grant.TimesOf(g.ID, r.pair, r.profile.Token.Refresh).KeptAlive(g.ID, r.profile.Token),
+		Times:  grant.TimesOf(g.ID, r.pair, r.profile.Token.Refresh).Following(g).KeptAlive(g.ID, r.profile.Token),
 		Scopes: r.pair.Scopes, Missing: missing,
 		Cured:      r.kind() == grant.KindClient && len(missing) == 0,
 		DropAsides: g.KnownAsides(), DropAttempts: g.VeryOldAttempts(r.me, now),

@@ -62,24 +62,48 @@ func TestCommit_ExercisesAnIdleRefreshToken(t *testing.T) {
 	})
 }
 
-// The alerter is asked to look when a commit finds the end near, and not again
-// for the same threshold.
+// The alerter is asked to look when a commit finds that the end is near and
+// stands still, and not again for the same threshold.
 func TestCommit_ForetellsTheEnd(t *testing.T) {
 	on(t, func(s *step) {
 		near := pair(1)
 		near.RefreshExpires = time.Now().Add(5 * 24 * time.Hour)
-		if g := s.commits(near); g.AlertDue.IsZero() || g.Episode != 0 {
-			s.Errorf("alert due %v in episode %d", g.AlertDue, g.Episode)
+		if g := s.commits(near); !g.AlertDue.IsZero() {
+			s.Error("foretold, although use may renew it")
 		}
-		first := s.now().AlertDue
-		time.Sleep(24 * time.Hour)
-		if err := s.store.Hasten(s.Context(), grant.HastenWrite{ID: "g", Presented: 2, At: time.Now()}); err != nil {
-			s.Fatal(err)
+		s.hastens()
+		first := s.commits(pair(2))
+		if first.AlertDue.IsZero() || first.Episode != 0 {
+			s.Errorf("alert due %v in episode %d", first.AlertDue, first.Episode)
 		}
-		if g := s.commits(pair(2)); !g.AlertDue.Equal(first) {
-			s.Errorf("alert due again at %v, first at %v", g.AlertDue, first)
+		s.hastens()
+		if g := s.commits(pair(3)); !g.AlertDue.Equal(first.AlertDue) {
+			s.Errorf("alert due again at %v, first at %v", g.AlertDue, first.AlertDue)
 		}
 	})
+}
+
+// A refresh token that each use renews is foretold at none of them.
+func TestCommit_ForetellsNothingThatUseRenews(t *testing.T) {
+	on(t, func(s *step) {
+		for n := range 3 {
+			answer := pair(n + 1)
+			answer.RefreshExpires = time.Now().Add(5 * 24 * time.Hour)
+			if g := s.commits(answer); !g.AlertDue.IsZero() {
+				s.Errorf("refresh %d is told of at %v", n, g.AlertDue)
+			}
+			s.hastens()
+		}
+	})
+}
+
+// hastens makes the next refresh due, a day later.
+func (s *step) hastens() {
+	s.Helper()
+	time.Sleep(24 * time.Hour)
+	if err := s.store.Hasten(s.Context(), grant.HastenWrite{ID: "g", Presented: s.now().Generation, At: time.Now()}); err != nil {
+		s.Fatal(err)
+	}
 }
 
 // An end that comes near is told of a grant whose scopes are missing since

@@ -23,7 +23,7 @@ func (r *Run) Roll(ctx context.Context, plan grant.Plan) (again time.Time, err e
 	}
 	w.Times = grant.TimesOf(g.ID, grant.Pair{
 		Issued: aside.Issued, Expires: aside.Expires, RefreshExpires: aside.RefreshExpires,
-	}, r.profile.Token.Refresh).KeptAlive(g.ID, r.profile.Token)
+	}, r.profile.Token.Refresh).Following(g).KeptAlive(g.ID, r.profile.Token)
 	w.Times.WakeAt = now
 	if g.Health == grant.ReauthorizationRequired {
 		w.AlertDue = now
