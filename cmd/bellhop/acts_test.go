@@ -277,7 +277,7 @@ func TestExpiring_NextOneFirst(t *testing.T) {
 	for id, days := range map[string]int{"lisbon-1": 200, "porto-1": 13, "faro-1": 1, "evora-1": 0} {
 		g := grant.Grant{ID: grant.ID(id), Client: "cloud", Provider: "cloudbeds", Home: grant.HomeSealed, Enabled: true, Health: grant.OK, Generation: 1}
 		if days > 0 {
-			g.RefreshExpires = noon.AddDate(0, 0, days).Add(time.Hour)
+			g.RefreshExpires = noon.AddDate(0, 0, days).Add(2 * time.Hour)
 		}
 		if err := o.store.Create(t.Context(), g); err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"slices"
 	"time"
 
 	"bellhop/shared/profile"
@@ -38,7 +39,8 @@ func (t Times) Following(former Grant) Times {
 }
 
 // KeptAlive brings the refresh forward, however long the access token lives, to
-// where the refresh token is used before it dies of idleness, or unused of age.
+// where the refresh token is used before it dies of idleness, or unused of age,
+// and to where people are to be told of its end: only a commit finds that out.
 // Minting with client credentials has nothing to keep alive.
 func (t Times) KeptAlive(id ID, token profile.Token) Times {
 	if token.Mints() {
@@ -50,7 +52,7 @@ func (t Times) KeptAlive(id ID, token profile.Token) Times {
 		at = earliest(at, t.Issued.Add(share-lead(id, share)))
 	}
 	if t.RefreshExpires.Sub(t.Issued) > shortestAge {
-		at = earliest(at, t.RefreshExpires.Add(-advisoryMargin))
+		at = earliest(earliest(at, t.RefreshExpires.Add(-advisoryMargin)), t.nextThreshold())
 	}
 	if soonest := t.Issued.Add(shortestCadence); at.Before(soonest) {
 		at = soonest
@@ -97,6 +99,31 @@ var thresholds = []int{1, 7, 14}
 
 const day = 24 * time.Hour
 
+// passed reports whether people are to be told with so much left: from up to
+// SameDeath before the threshold on, so that an exchange at the threshold has
+// passed it although it came early, or moved the end by as much.
+func passed(days int, left time.Duration) bool {
+	return left <= time.Duration(days)*day+SameDeath
+}
+
+// nextThreshold is when the next threshold before the end of age is reached, or
+// that end. Where use may renew it, it is not before half of the time to it is
+// over: otherwise each use could lead to the next.
+func (t Times) nextThreshold() time.Time {
+	left := t.RefreshExpires.Sub(t.Issued)
+	for _, days := range slices.Backward(thresholds) {
+		if passed(days, left) {
+			continue
+		}
+		at := t.RefreshExpires.Add(-time.Duration(days) * day)
+		if t.RefreshRenewed {
+			at = latest(at, t.Issued.Add(left/2))
+		}
+		return at
+	}
+	return t.RefreshExpires
+}
+
 // Dies is when the refresh token dies, as things go on: of age, unless each use
 // renews it; and when nobody uses it, because a person has switched the grant
 // off or because nothing wakes it any more, of age or idleness. Zero when it
@@ -128,7 +155,7 @@ func (g Grant) Forecast(token profile.Token, now time.Time) (Foretold, bool) {
 		return Foretold{}, false
 	}
 	for _, days := range thresholds {
-		if left <= time.Duration(days)*day {
+		if passed(days, left) {
 			return Foretold{Dies: dies, Days: days}, true
 		}
 	}

@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -25,8 +26,10 @@ func TestKeptAlive_InTime(t *testing.T) {
 		{"a token of a year, idle for 30 days", 365 * day, 0, idle(days(30)), 22*day + 12*time.Hour},
 		{"idle for less than the token lives", 8 * time.Hour, 0, idle(profile.Seconds(time.Hour)), 45 * time.Minute},
 		{"no known idleness", 365 * day, 0, code, 365*day - 365*day*15/100},
-		{"it ends before the token", 365 * day, 90 * day, code, 90*day - 2*time.Minute},
-		{"it ends before it is idle", 365 * day, 10 * day, idle(days(30)), 10*day - 2*time.Minute},
+		{"it ends before the token", 365 * day, 90 * day, code, 76 * day},
+		{"it ends before it is idle", 365 * day, 10 * day, idle(days(30)), 3 * day},
+		{"people were told for the last time", 365 * day, day, code, day - 2*time.Minute},
+		{"an hour's token, whatever people are to be told", time.Hour, 14*day + 61*time.Minute, code, 51 * time.Minute},
 		{"so near its end, once more is for nothing", time.Hour, 9 * time.Minute, code, 51 * time.Minute},
 		{"minting by a user's password neither", 365 * day, 0, profile.Token{Grant: "password", RefreshIdle: days(30)}, 365*day - 365*day*15/100},
 		{"minting keeps nothing alive", 365 * day, 0, profile.Token{Grant: "client_credentials", RefreshIdle: days(30)}, 365*day - 365*day*15/100},
@@ -43,6 +46,50 @@ func TestKeptAlive_InTime(t *testing.T) {
 		}
 		if !got.WakeAt.Equal(got.RefreshAt) || !got.Expires.Equal(p.Expires) {
 			t.Errorf("%s: times %+v", c.name, got)
+		}
+	}
+}
+
+// Access tokens that outlive the thresholds of their refresh token are refreshed
+// at each of them, so that people are told in time, and no oftener: three times
+// in its life, however early the wakes come and wherever the answers place the
+// end.
+func TestKeptAlive_AtEachThreshold(t *testing.T) {
+	for name, access := range map[string]time.Duration{"of 30 days": 30 * day, "of a year": 365 * day, "of 5 days": 5 * day} {
+		for _, early := range []time.Duration{0, RefreshEarly, -time.Minute} {
+			dies := noon.Add(90 * day)
+			g, told, uses := Grant{Enabled: true, Health: OK}, []int{}, 0
+			for at, drift := noon, 2*time.Second; at.Before(dies.Add(-3 * time.Minute)); drift = -drift {
+				p := Pair{Issued: at, Expires: at.Add(access), RefreshExpires: dies.Add(drift)}
+				times := TimesOf("g", p, profile.RefreshRule{}).Following(g).KeptAlive("g", profile.Token{})
+				if g.ForetellsAnew(times, profile.Token{}) {
+					f, _ := Grant{Enabled: true, Generation: 1, RefreshExpires: p.RefreshExpires}.Forecast(profile.Token{}, at)
+					told = append(told, f.Days)
+					if left := dies.Sub(at); (left - time.Duration(f.Days)*day).Abs() > 2*time.Minute {
+						t.Errorf("access tokens %s: %d days are told with %v left", name, f.Days, left)
+					}
+				}
+				g.Generation, g.Issued, g.WakeAt = g.Generation+1, at, times.WakeAt
+				g.RefreshExpires, g.RefreshRenewed = times.RefreshExpires, times.RefreshRenewed
+				at, uses = times.WakeAt.Add(-early), uses+1
+			}
+			if !slices.Equal(told, []int{14, 7, 1}) {
+				t.Errorf("access tokens %s, wakes %v early: told %v", name, early, told)
+			}
+			if most := int(90*day/access)*5/4 + 5; uses > most {
+				t.Errorf("access tokens %s, wakes %v early: used %d times, want %d at most", name, early, uses, most)
+			}
+		}
+	}
+}
+
+// A refresh token that use renews is not used ever faster, however its life lies
+// to the thresholds.
+func TestKeptAlive_RenewedIsNotRushed(t *testing.T) {
+	for _, life := range []time.Duration{25 * time.Hour, 25*time.Hour + time.Minute, 8 * day, 15 * day, 30 * day} {
+		times := Times{Issued: noon, RefreshAt: noon.Add(life), WakeAt: noon.Add(life), RefreshExpires: noon.Add(life), RefreshRenewed: true}
+		if at := times.KeptAlive("g", profile.Token{}).RefreshAt; at.Before(noon.Add(life / 2)) {
+			t.Errorf("a life of %v is renewed after %v", life, at.Sub(noon))
 		}
 	}
 }
@@ -114,7 +161,7 @@ func TestFollowing_WhetherTheEndIsRenewed(t *testing.T) {
 	}
 }
 
-// The thresholds, to the instant: 14, 7 and 1 days before.
+// The thresholds, to the instant: 14, 7 and 1 days before, or an hour sooner.
 func TestForecast_Thresholds(t *testing.T) {
 	dies := noon.Add(30 * day)
 	g := Grant{Enabled: true, Health: OK, Generation: 1, Issued: noon, WakeAt: noon.Add(time.Hour), RefreshExpires: dies}
@@ -122,7 +169,8 @@ func TestForecast_Thresholds(t *testing.T) {
 		left time.Duration
 		days int
 	}{
-		{14*day + 1, 0}, {14 * day, 14}, {7*day + 1, 14}, {7 * day, 7}, {day + 1, 7}, {day, 1}, {1, 1}, {0, 0}, {-day, 0},
+		{14*day + SameDeath + 1, 0}, {14*day + SameDeath, 14}, {7*day + SameDeath + 1, 14}, {7*day + SameDeath, 7},
+		{day + SameDeath + 1, 7}, {day + SameDeath, 1}, {1, 1}, {0, 0}, {-day, 0},
 	} {
 		f, ok := g.Forecast(profile.Token{}, dies.Add(-c.left))
 		if ok != (c.days > 0) || f.Days != c.days || ok && !f.Dies.Equal(dies) {

@@ -97,6 +97,22 @@ func TestCommit_ForetellsNothingThatUseRenews(t *testing.T) {
 	})
 }
 
+// A token of a year is refreshed when people are to be told, however long it
+// would last.
+func TestCommit_ForetellsAtEachThreshold(t *testing.T) {
+	on(t, func(s *step) {
+		ends := pair(1)
+		ends.RefreshExpires = time.Now().Add(90 * 24 * time.Hour)
+		s.commits(ends)
+		for _, days := range []time.Duration{14, 7, 1} {
+			g := s.commits(ends)
+			if late := days*24*time.Hour - ends.RefreshExpires.Sub(g.AlertDue); late < 0 || late > time.Minute {
+				s.Errorf("%d days before, alert due %v late", days, late)
+			}
+		}
+	})
+}
+
 // hastens makes the next refresh due, a day later.
 func (s *step) hastens() {
 	s.Helper()
