@@ -13,7 +13,7 @@ import (
 // link makes a ticket and returns the page's address.
 func (d *desk) link(ctx context.Context, g grant.Grant) (string, error) {
 	ticket := consent.Random()
-	if err := d.tickets.PutTicket(ctx, consent.NewTicket(ticket, g.ID, g.Episode, d.now(), consent.TicketLife)); err != nil {
+	if err := d.tickets.PutTicket(ctx, consent.NewTicket(ticket, g, d.now(), consent.TicketLife)); err != nil {
 		return "", fmt.Errorf("making a reconnect link for grant %s: %w", g.ID, err)
 	}
 	return consent.Link(d.defaults.PublicURL, ticket), nil

@@ -29,7 +29,7 @@ func (a *alerter) compose(ctx context.Context, g grant.Grant, e alert.Episode, k
 	if m.Waiting, err = a.backlog.Waiting(ctx, connections); err != nil {
 		m.Waiting = alert.Uncounted // nobody's alert waits for a number
 	}
-	m.Link, err = a.link(ctx, e)
+	m.Link, err = a.link(ctx, g, e)
 	return m, err
 }
 
@@ -68,7 +68,7 @@ func (a *alerter) invite(ctx context.Context, g grant.Grant, e *alert.Episode) e
 
 // link returns the reconnect link of an episode. The ticket is written, if it
 // is not there yet, before the link leaves: a retry finds the same one.
-func (a *alerter) link(ctx context.Context, e alert.Episode) (secret.Text, error) {
+func (a *alerter) link(ctx context.Context, g grant.Grant, e alert.Episode) (secret.Text, error) {
 	if len(e.Ticket.Data) == 0 {
 		return secret.Text{}, nil
 	}
@@ -78,7 +78,7 @@ func (a *alerter) link(ctx context.Context, e alert.Episode) (secret.Text, error
 	}
 	t := secret.New(string(plain))
 	ticket := consent.Ticket{
-		Digest: consent.Digest(t), Grant: e.Grant, Episode: e.Number, Created: a.now(), Expires: e.Expires,
+		Digest: consent.Digest(t), Grant: e.Grant, Episode: e.Number, Epoch: g.Epoch, Created: a.now(), Expires: e.Expires,
 	}
 	if err := a.tickets.PutTicket(ctx, ticket); err != nil {
 		return secret.Text{}, err

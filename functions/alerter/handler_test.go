@@ -67,7 +67,7 @@ func newOffice(t *testing.T) *office {
 	o.must(inventory.Add(t.Context(), invtest.Lisbon()))
 	o.must(o.grants.Create(t.Context(), grant.Grant{
 		ID: "grant-1", Provider: "cloudbeds", Client: "main", Home: grant.HomeSealed, Enabled: true, Health: grant.OK,
-		Generation: 4, Account: "4711",
+		Generation: 4, Epoch: 3, Account: "4711",
 	}))
 	o.alerter = &alerter{
 		grants: o.grants, buckets: o.table, outbox: o.outbox, inventory: inventory, tickets: o.tickets,
@@ -368,7 +368,7 @@ func TestTell_EveryRetryHasTheSameLink(t *testing.T) {
 		t.Fatalf("the link does not lead to the reconnect page")
 	}
 	ticket, err := o.tickets.Ticket(t.Context(), consent.Digest(secret.New(raw)))
-	if err != nil || ticket.Grant != "grant-1" || ticket.Episode != 1 || !ticket.Expires.Equal(o.clock.Add(consent.TicketLife)) {
+	if err != nil || ticket.Grant != "grant-1" || ticket.Episode != 1 || ticket.Epoch != 3 || !ticket.Expires.Equal(o.clock.Add(consent.TicketLife)) {
 		t.Errorf("ticket %+v, %v", ticket, err)
 	}
 	if strings.Contains(o.log.String(), raw) {

@@ -60,7 +60,7 @@ func (s *stage) judges() {
 // place: package consent's own flow.
 func (s *stage) consents(stranger bool) {
 	tickets, link := &consenttest.Memory{}, consent.Random()
-	ticket := consent.NewTicket(link, hotel, 0, time.Now(), consent.TicketLife)
+	ticket := consent.NewTicket(link, grant.Grant{ID: hotel}, time.Now(), consent.TicketLife)
 	s.must(tickets.PutTicket(context.Background(), ticket))
 	s.must(s.table.AddTicket(context.Background(), ticket.Digest, hotel))
 	s.enter("callback", callbackAge, func(ctx context.Context, a *actor) {

@@ -28,7 +28,7 @@ var endings = map[consent.Code]ending{
 		"{hotel} has been connected to {provider} already, perhaps in another window. This link is not needed any more. You can close this page.",
 	}},
 	consent.Denied: {http.StatusOK, "You did not allow the connection", []string{
-		"You chose not to give the permission at {provider}. Nothing has changed: rates are still not sent there.",
+		"You chose not to give the permission at {provider}. Nothing has changed.",
 		"If that was a mistake, try again.",
 	}},
 	consent.ProviderRefused: {http.StatusBadGateway, "{provider} did not give the permission", []string{
@@ -77,6 +77,6 @@ var endings = map[consent.Code]ending{
 		"Perhaps it was cut short on its way: please use the whole link, or ask whoever sent it for a new one.",
 	}},
 	consent.TicketExpired: {http.StatusGone, "This link is too old", []string{
-		"For safety it worked for a limited time only. Please ask whoever sent it for a new one. Your rates are kept until then.",
+		"For safety it worked for a limited time only. Please ask whoever sent it for a new one. None of your rates is lost until then.",
 	}},
 }

@@ -130,6 +130,17 @@ func TestOfferPage_FirstConnection(t *testing.T) {
 	}
 }
 
+// A grant that works is renewed before its end: nothing is interrupted, although
+// it was once.
+func TestOfferPage_BeforeTheEnd(t *testing.T) {
+	o := lisbon()
+	o.Grant.Health, o.Grant.Reason, o.Waiting = grant.OK, "", 0
+	r := offerPage(o)
+	if !strings.Contains(r.Body, "before it ends") || strings.Contains(r.Body, "Interrupted since") || !strings.Contains(r.Body, `<form method="post">`) {
+		t.Errorf("the page says:\n%s", r.Body)
+	}
+}
+
 func TestOfferPage_MissingPermissions(t *testing.T) {
 	o := lisbon()
 	o.Grant.Health, o.Grant.Reason, o.Grant.Missing = grant.ScopeUpdateRequired, grant.ScopeMissing, []string{"write:rate"}

@@ -76,6 +76,9 @@ func why(o consent.Offer) string {
 	case grant.ScopeMissing:
 		return "Our access to your account at " + o.Provider + " lacks a permission that is needed to send your rates."
 	}
+	if o.Grant.Health == grant.OK {
+		return "Our access to your account at " + o.Provider + " works. You are asked for your permission again before it ends, so that nothing is interrupted."
+	}
 	return o.Provider + " asks for your permission again."
 }
 
@@ -88,7 +91,7 @@ func offerFacts(o consent.Offer) []fact {
 	if len(o.Grant.Missing) > 0 {
 		facts = append(facts, fact{"Of these missing", o.Grant.Missing})
 	}
-	if !o.Grant.EpisodeSince.IsZero() && o.Grant.Reason != grant.NeverConnected {
+	if !o.Grant.EpisodeSince.IsZero() && o.Grant.Health != grant.OK && o.Grant.Reason != grant.NeverConnected {
 		facts = append(facts, fact{"Interrupted since", []string{o.Grant.EpisodeSince.UTC().Format("2 January 2006, 15:04 MST")}})
 	}
 	if o.Waiting > 0 {

@@ -163,6 +163,7 @@ func (h *hotel) sweptUp(t *testing.T) {
 // with half a link gets a page that says so, and nothing changes.
 func refuseLinks(t *testing.T, w *world) {
 	h := newHotel(t, w, "lagos-1", booking{persona: sandbox.Cloudbeds})
+	other := w.linkFor(t, h.id)
 	begun := w.visit(t, "POST", h.link)
 	back, err := w.books.Consent(t.Context(), begun.header.Get("Location"), h.id)
 	if err != nil {
@@ -196,9 +197,11 @@ func refuseLinks(t *testing.T, w *world) {
 	if s := h.status(t); s.Generation != generation {
 		t.Errorf("a link that does not work has changed the pair: generation %d was %d", s.Generation, generation)
 	}
-	denied := w.visit(t, "POST", w.linkFor(t, h.id))
-	if denied.status == 303 {
-		t.Error("an owner who is connected is sent to the provider all the same")
+	if denied := w.visit(t, "POST", other); denied.status == 303 {
+		t.Error("an owner who is connected by another link is sent to the provider all the same")
+	}
+	if renewed := w.visit(t, "POST", w.linkFor(t, h.id)); renewed.status != 303 {
+		t.Errorf("a link for a connection that is well answers %d: nobody can renew it before its end", renewed.status)
 	}
 }
 

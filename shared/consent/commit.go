@@ -161,7 +161,8 @@ func (f *Flow) follow(ctx context.Context, x *exchanged, w *walker, write grant.
 	f.Log.Warn(ctx, event.GrantDead, slog.String("grant", string(write.ID)), slog.String("provider", x.profile.Name),
 		slog.String("health", string(grant.ScopeUpdateRequired)), slog.String("reason", string(grant.ScopeMissing)))
 	f.Log.Count(event.Reauthorizations, 1, x.profile.Name)
-	f.invite(ctx, w, x.grant.Episode)
+	x.grant.Epoch = write.Epoch + 1
+	f.invite(ctx, w, x.grant)
 }
 
 func ids(connections []connection.Connection) []connection.ID {

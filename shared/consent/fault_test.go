@@ -155,7 +155,7 @@ func TestCommit_Overtaken(t *testing.T) {
 	d := newDesk(t)
 	good := d.bank.outcome
 	d.bank.outcome = func(r oauth.Request) oauth.Outcome {
-		d.heal()
+		d.anotherConsents()
 		return good(r)
 	}
 	d.ended(d.consents("code-1"), consent.AlreadyConnected)

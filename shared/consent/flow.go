@@ -129,10 +129,17 @@ func (f *Flow) Show(ctx context.Context, t secret.Text) (Offer, error) {
 		o.Authorize = r.endpoints.Authorize // without it the button says what is wrong
 	}
 	o.Expires = ticket.Expires
-	if o.Code = code; code == "" && o.Grant.Health == grant.OK && o.Grant.Generation > 0 {
+	if o.Code = code; code == "" && answered(ticket, o.Grant) {
 		o.Code = AlreadyConnected
 	}
 	return o, nil
+}
+
+// answered reports whether the consent that a ticket asks for has come, by
+// another link. A grant that is well without it is not refused: its owner may be
+// asked before it ends.
+func answered(t Ticket, g grant.Grant) bool {
+	return g.Health == grant.OK && g.Generation > 0 && t.Epoch != g.Epoch
 }
 
 // ticket reads a ticket and says why it does not work, if it does not.

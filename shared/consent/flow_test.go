@@ -158,7 +158,7 @@ func newDeskOf(t *testing.T, edit func(*grant.Grant)) *desk {
 	}
 	edit(&g)
 	d.must(d.table.Create(t.Context(), g))
-	d.must(d.tickets.PutTicket(t.Context(), consent.NewTicket(d.link, "grant-1", 2, d.clock, consent.TicketLife)))
+	d.must(d.tickets.PutTicket(t.Context(), consent.NewTicket(d.link, g, d.clock, consent.TicketLife)))
 	d.Flow = &consent.Flow{
 		Grants: d.table, Tickets: d.tickets, Inventory: inventory, Provider: d.bank,
 		Vault: vault.New(seal.NewSource(keySet{}, nil), nil), Clients: d.bank, Wakes: d.bell, Backlog: forty{},
@@ -340,13 +340,13 @@ func TestTicket_Refusals(t *testing.T) {
 		spoil func(d *desk)
 		want  consent.Code
 	}{
-		"unknown":      {func(d *desk) { d.link = consent.Random() }, consent.TicketUnknown},
-		"too short":    {func(d *desk) { d.link = secret.New("abc") }, consent.TicketUnknown},
-		"empty":        {func(d *desk) { d.link = secret.Text{} }, consent.TicketUnknown},
-		"not base64":   {func(d *desk) { d.link = secret.New(strings.Repeat("!", 43)) }, consent.TicketUnknown},
-		"expired":      {func(d *desk) { d.clock = d.clock.Add(consent.TicketLife) }, consent.TicketExpired},
-		"used":         {func(d *desk) { d.consents("code-1") }, consent.AlreadyConnected},
-		"well already": {func(d *desk) { d.heal() }, consent.AlreadyConnected},
+		"unknown":             {func(d *desk) { d.link = consent.Random() }, consent.TicketUnknown},
+		"too short":           {func(d *desk) { d.link = secret.New("abc") }, consent.TicketUnknown},
+		"empty":               {func(d *desk) { d.link = secret.Text{} }, consent.TicketUnknown},
+		"not base64":          {func(d *desk) { d.link = secret.New(strings.Repeat("!", 43)) }, consent.TicketUnknown},
+		"expired":             {func(d *desk) { d.clock = d.clock.Add(consent.TicketLife) }, consent.TicketExpired},
+		"used":                {func(d *desk) { d.consents("code-1") }, consent.AlreadyConnected},
+		"another link's came": {func(d *desk) { d.anotherConsents() }, consent.AlreadyConnected},
 	} {
 		d := newDesk(t)
 		c.spoil(d)
@@ -359,8 +359,39 @@ func TestTicket_Refusals(t *testing.T) {
 	}
 }
 
-// heal makes the grant well without a consent, as a late answer does.
-func (d *desk) heal() {
+// A grant that is well, whose access will end of age, is consented to anew
+// before: by the link that was made for it, once.
+func TestConsent_BeforeTheEnd(t *testing.T) {
+	d := newDeskOf(t, func(g *grant.Grant) {
+		g.Health, g.Reason = grant.OK, ""
+		g.RefreshExpires = g.EpisodeSince.Add(7 * 24 * time.Hour)
+	})
+	other := consent.Random()
+	d.must(d.tickets.PutTicket(t.Context(), consent.NewTicket(other, d.grant(), d.clock, consent.TicketLife)))
+	good := d.bank.outcome
+	d.bank.outcome = func(r oauth.Request) oauth.Outcome {
+		out := good(r)
+		out.Pair.RefreshExpires = d.clock.Add(10 * 24 * time.Hour)
+		return out
+	}
+	if o, err := d.Show(t.Context(), d.link); err != nil || o.Code != "" {
+		t.Errorf("the page says %q, %v", o.Code, err)
+	}
+	d.ended(d.consents("code-1"), consent.Connected)
+	g := d.grant()
+	if g.Generation != 8 || g.Epoch != 2 || g.Health != grant.OK || !g.AlertDue.IsZero() || len(d.bell.rung) != 1 {
+		t.Errorf("the grant: %+v", g)
+	}
+	if f, near := g.Forecast(profile.Token{}, d.clock); near {
+		t.Errorf("its end is foretold again, at once: %+v", f)
+	}
+	if o, err := d.Show(t.Context(), other); err != nil || o.Code != consent.AlreadyConnected {
+		t.Errorf("another link of the same time says %q, %v", o.Code, err)
+	}
+}
+
+// anotherConsents commits a consent that did not come by the desk's link.
+func (d *desk) anotherConsents() {
 	d.t.Helper()
 	d.must(d.table.Memory.Consent(d.t.Context(), grant.ConsentWrite{ID: "grant-1", Epoch: 1, Account: "4711", At: d.clock}))
 }
@@ -487,7 +518,7 @@ func TestCallback_FirstConsentPinsTheAccount(t *testing.T) {
 		Health: grant.ReauthorizationRequired, Reason: grant.NeverConnected,
 	}))
 	d.link = consent.Random()
-	d.must(d.tickets.PutTicket(t.Context(), consent.NewTicket(d.link, "new", 0, d.clock, consent.TicketLife)))
+	d.must(d.tickets.PutTicket(t.Context(), consent.NewTicket(d.link, grant.Grant{ID: "new"}, d.clock, consent.TicketLife)))
 	d.bank.account = "888"
 	d.ended(d.consents("code-1"), consent.Connected)
 	if g, err := d.table.Read(t.Context(), "new"); err != nil || g.Account != "888" || g.Generation != 1 || g.Health != grant.OK {

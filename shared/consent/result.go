@@ -25,7 +25,7 @@ type Code string
 const (
 	Connected        Code = "connected"         // committed, nothing missing
 	PartlyConnected  Code = "partly_connected"  // committed, permissions missing
-	AlreadyConnected Code = "already_connected" // the ticket was used, or nothing needs to be done
+	AlreadyConnected Code = "already_connected" // the ticket was used, or another consent came since it was made
 	Denied           Code = "denied"            // the owner said no at the provider
 	ProviderRefused  Code = "provider_refused"  // the provider sent the owner back with another error
 	OtherAccount     Code = "other_account"     // consented for an account that is not the grant's

@@ -30,11 +30,14 @@ const (
 const tokenLength = 43
 
 // Ticket is the right to reconnect one grant, once. It is bound to the episode
-// that it was made for: 0 before the first connection.
+// that it was made for, 0 before the first connection, and knows after which
+// consent it was made: the grant's epoch. One that a former release made knows
+// none, 0.
 type Ticket struct {
 	Digest  string
 	Grant   grant.ID
 	Episode int64
+	Epoch   int64
 	Created time.Time
 	Expires time.Time
 	Used    time.Time // zero while it is not
@@ -82,8 +85,8 @@ func Digest(t secret.Text) string {
 }
 
 // NewTicket describes a ticket that works from now on.
-func NewTicket(t secret.Text, id grant.ID, episode int64, now time.Time, life time.Duration) Ticket {
-	return Ticket{Digest: Digest(t), Grant: id, Episode: episode, Created: now, Expires: now.Add(life)}
+func NewTicket(t secret.Text, g grant.Grant, now time.Time, life time.Duration) Ticket {
+	return Ticket{Digest: Digest(t), Grant: g.ID, Episode: g.Episode, Epoch: g.Epoch, Created: now, Expires: now.Add(life)}
 }
 
 // Link is where the owner goes with the ticket. Whoever has the link can use it:

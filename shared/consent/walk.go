@@ -10,6 +10,7 @@ import (
 
 	"bellhop/shared/connection"
 	"bellhop/shared/event"
+	"bellhop/shared/grant"
 	"bellhop/shared/secret"
 )
 
@@ -172,13 +173,13 @@ func (f *Flow) ending(ctx context.Context, w *walker, r Result) Ending {
 
 // invite makes a ticket for the episode that a partial consent has opened, so
 // that the owner can give the rest at once. Without it the alert's link does.
-func (f *Flow) invite(ctx context.Context, w *walker, episode int64) {
+func (f *Flow) invite(ctx context.Context, w *walker, g grant.Grant) {
 	life := f.TicketLife
 	if life == 0 {
 		life = TicketLife
 	}
 	t := Random()
-	if f.Tickets.PutTicket(ctx, NewTicket(t, w.state.Grant, episode, f.Now(), life)) == nil {
+	if f.Tickets.PutTicket(ctx, NewTicket(t, g, f.Now(), life)) == nil {
 		w.next = t
 	}
 }

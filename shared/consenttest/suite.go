@@ -37,7 +37,7 @@ func Suite(t *testing.T, fresh func(t *testing.T) World) {
 var noon = time.UnixMilli(1_763_712_000_123)
 
 func ticket() consent.Ticket {
-	return consent.Ticket{Digest: "d1", Grant: "grant-1", Episode: 3, Created: noon, Expires: noon.Add(time.Hour)}
+	return consent.Ticket{Digest: "d1", Grant: "grant-1", Episode: 3, Epoch: 2, Created: noon, Expires: noon.Add(time.Hour)}
 }
 
 func state() consent.State {

@@ -21,7 +21,7 @@ const keptFor = 30 * 24 * time.Hour
 
 // Tickets is the [consent.Store] of the grants table:
 //
-//	TICKET#digest TICKET   grant, episode, created, expires, used
+//	TICKET#digest TICKET   grant, episode, epoch, created, expires, used
 //	STATE#digest  STATE    ticket, grant, sealed, expires, used, used_by, result_…
 //
 // "used" of a ticket is written by [Grants.Consent] alone, in its transaction.
@@ -38,7 +38,7 @@ func NewTickets(api API, table string) *Tickets { return &Tickets{api: api, tabl
 // PutTicket implements [consent.Store].
 func (s *Tickets) PutTicket(ctx context.Context, t consent.Ticket) error {
 	m := key("TICKET#"+t.Digest, "TICKET")
-	m["v"], m["grant"], m["episode"] = num(version), str(string(t.Grant)), num(t.Episode)
+	m["v"], m["grant"], m["episode"], m["epoch"] = num(version), str(string(t.Grant)), num(t.Episode), num(t.Epoch)
 	m["created"], m["expires"], m["expires_at"] = ms(t.Created), ms(t.Expires), num(t.Expires.Add(keptFor).Unix())
 	_, err := s.api.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.table, Item: m, ConditionExpression: aws.String("attribute_not_exists(pk)"),
@@ -67,7 +67,7 @@ func (s *Tickets) Ticket(ctx context.Context, digest string) (consent.Ticket, er
 		return consent.Ticket{}, err
 	}
 	return consent.Ticket{
-		Digest: digest, Grant: grant.ID(getStr(out.Item, "grant")), Episode: getNum(out.Item, "episode"),
+		Digest: digest, Grant: grant.ID(getStr(out.Item, "grant")), Episode: getNum(out.Item, "episode"), Epoch: getNum(out.Item, "epoch"),
 		Created: getTime(out.Item, "created"), Expires: getTime(out.Item, "expires"), Used: getTime(out.Item, "used"),
 	}, nil
 }

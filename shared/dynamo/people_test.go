@@ -170,7 +170,7 @@ func TestConsent_TicketAndEpisodeAreTheSameItems(t *testing.T) {
 		ID: "grant-1", Provider: "cloudbeds", Enabled: true, Health: grant.ReauthorizationRequired, Reason: grant.Revoked,
 		Generation: 3, Epoch: 1, Episode: 1, EpisodeSince: e.Since, AlertDue: e.Since,
 	}
-	ticket := consent.NewTicket(consent.Random(), "grant-1", 1, now, time.Hour)
+	ticket := consent.NewTicket(consent.Random(), dead, now, time.Hour)
 	if err := errors.Join(grants.Create(t.Context(), dead), tickets.PutTicket(t.Context(), ticket)); err != nil {
 		t.Fatal(err)
 	}
