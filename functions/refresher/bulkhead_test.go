@@ -128,7 +128,7 @@ func TestBulkhead_EachPartIsNeeded(t *testing.T) {
 
 	with := hanging{limits: deployed}.hangs(t, 100)
 	bare := hanging{limits: deployed, bare: true}.hangs(t, 100)
-	if bare.late < with.late+2*noticeable {
+	if bare.late < with.late+noticeable {
 		t.Errorf("with every wake tried, 99 of 100 come within %v, else within %v", bare.late, with.late)
 	}
 	if bare.tick > 0 {
