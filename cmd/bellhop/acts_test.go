@@ -221,10 +221,7 @@ func TestRemove_Interrupted(t *testing.T) {
 func TestRemove_InterruptedHidesNothing(t *testing.T) {
 	o := newOffice(t)
 	o.connects()
-	gone := addLisbon("cloud")
-	gone[2] = "albufeira-1" // comes first
-	o.must("", gone...)
-	o.goes("albufeira-1")
+	o.halfRemoved()
 	if out := o.must("", "keys", "list"); !strings.Contains(out, "k1") {
 		t.Errorf("keys list prints:\n%s", out)
 	}

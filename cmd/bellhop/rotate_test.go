@@ -288,15 +288,21 @@ func (o *office) fails(id grant.ID) {
 	}
 }
 
+// halfRemoved leaves a connection whose grant is gone, before all others.
+func (o *office) halfRemoved() {
+	o.t.Helper()
+	args := addLisbon("cloud")
+	args[2] = "albufeira-1"
+	o.must("", args...)
+	o.goes("albufeira-1")
+}
+
 // A connection whose grant is gone, because somebody removes it just now, is none
 // to try on, and no obstacle.
 func TestRotate_BesideAConnectionThatGoes(t *testing.T) {
 	o := newOffice(t)
 	o.addClients()
-	gone := addLisbon("cloud")
-	gone[2] = "albufeira-1" // comes first
-	o.must("", gone...)
-	o.goes("albufeira-1")
+	o.halfRemoved()
 	o.must("", addLisbon("cloud")...)
 	o.consents("lisbon-1")
 	o.accepts("fresh")

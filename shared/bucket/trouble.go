@@ -12,8 +12,9 @@ type Trouble struct {
 	Since   time.Time // of the first refusal
 	// Grant is the one that was refused first (empty for a code), and Refusals
 	// counts those that count: of other grants or of codes, or of the same grant
-	// when nobody else was answered for some minutes. A single one may be about one grant alone, whatever the
-	// provider calls it; from the second on it is about us, and people hear.
+	// when nobody else was answered for some minutes. A single one may be about
+	// one grant alone, whatever the provider calls it; from the second on it is
+	// about us, and people hear.
 	Grant    string
 	Refusals int
 	Over     time.Time // of the first answer that was no refusal of ours; zero while it lasts

@@ -18,7 +18,8 @@ import (
 //	                   lane{}, suspects{}, trouble{}, alert_shard, alert_due
 //
 // saved as a whole on condition of its version. It is bounded: the log of calls
-// by the smallest budget of its longest window, the suspects, and the grants that are refused alone, by their number.
+// by the smallest budget of its longest window, the suspects, and the grants that
+// are refused alone, by their number.
 type Buckets struct {
 	api   API
 	table string

@@ -33,9 +33,9 @@ func (a Aside) before(b Aside) bool {
 // ties reports whether neither comes before the other.
 func (a Aside) ties(b Aside) bool { return !a.before(b) && !b.before(a) }
 
-// Unreadable counts the raw asides that were answered to this generation's
+// RawAnswers counts the raw asides that were answered to this generation's
 // credential.
-func (g Grant) Unreadable() int {
+func (g Grant) RawAnswers() int {
 	n := 0
 	for _, a := range g.Asides {
 		if a.Raw && a.Base == g.Generation {

@@ -94,7 +94,7 @@ const mostUnreadable = 3
 // release may find the live pair in it.
 func (r *Run) keepRaw(ctx context.Context, out oauth.Outcome) (time.Time, error) {
 	now := r.c.Now()
-	if r.snapshot.Unreadable() >= mostUnreadable {
+	if r.snapshot.RawAnswers() >= mostUnreadable {
 		return r.afterUnknown(ctx, now)
 	}
 	sealed, err := r.c.Vault.SealRaw(r.snapshot.ID, r.snapshot.Generation, out.Raw)
