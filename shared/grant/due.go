@@ -69,6 +69,16 @@ func (g Grant) Due(now time.Time) bool {
 	return !now.Before(g.WakeAt.Add(-early))
 }
 
+// Pause is the wake of a pause that ends at the given time: never taken for the
+// refresh's own, which may be acted upon seconds before, also where both fall upon
+// the same millisecond. Zero and past times stay what they are.
+func (g Grant) Pause(end, now time.Time) time.Time {
+	if end.After(now) && end.UnixMilli() == g.RefreshAt.UnixMilli() {
+		return end.Add(time.Millisecond)
+	}
+	return end
+}
+
 // Leasable reports whether LEASE's condition would hold for a grant that is due:
 // nobody is at work, a person has not switched the grant off, and it is not waiting for one, unless
 // a late answer may yet be rolled forward.

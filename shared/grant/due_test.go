@@ -25,6 +25,23 @@ func TestDue_Boundaries(t *testing.T) {
 	}
 }
 
+// A pause that happens to end in the millisecond in which the refresh was due is
+// kept like any other.
+func TestPause_IsNotTheRefreshesOwn(t *testing.T) {
+	for _, refresh := range []time.Time{noon, noon.Add(300 * time.Microsecond)} {
+		g := Grant{RefreshAt: refresh}
+		g.WakeAt = g.Pause(noon, noon.Add(-time.Second))
+		if g.Due(noon.Add(-2*time.Second)) || !g.Due(noon) {
+			t.Errorf("with a refresh at %v a pause until %v is kept until %v", refresh, noon, g.WakeAt)
+		}
+	}
+	for _, end := range []time.Time{noon.Add(time.Minute), noon, {}} {
+		if at := (Grant{RefreshAt: noon}).Pause(end, noon); !at.Equal(end) {
+			t.Errorf("a pause until %v is kept until %v", end, at)
+		}
+	}
+}
+
 func TestLeased_UntilTheSkewIsOver(t *testing.T) {
 	g := Grant{Enabled: true, Lease: &Lease{Owner: "me", Deadline: noon}}
 	over := noon.Add(Skew)

@@ -27,9 +27,9 @@ type Plan struct {
 	// replaces is not known dead, and is kept for later.
 	Aside      Nonce
 	KeepFormer bool
-	// Until is when somebody must look again, for Wait and Refuse; zero means at
-	// once. A Wait's is WakeEarly after it can be of use, since who is woken may
-	// come that much early.
+	// Until is when somebody must look again, for Wait and Refuse: WakeEarly
+	// after it can be of use, since who is woken may come that much early. Zero
+	// means at once.
 	Until time.Time
 	// Unreadable names the raw asides that a verdict passes over.
 	Unreadable []Nonce
@@ -72,7 +72,10 @@ func (g Grant) AfterInvalidGrant(presented int64, me Nonce, now time.Time) Plan 
 		return Plan{Step: UseWinner}
 	}
 	until := oldAt(g.foreign(me, false))
-	refuse := Plan{Step: Refuse, Until: until}
+	refuse := Plan{Step: Refuse}
+	if !until.IsZero() {
+		refuse.Until = until.Add(WakeEarly)
+	}
 	if g.Lease == nil || g.Lease.Owner != me {
 		return refuse
 	}

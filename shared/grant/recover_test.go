@@ -153,12 +153,12 @@ func TestAfterInvalidGrant(t *testing.T) {
 		want Plan
 	}{
 		{"the winner's pair is the one", all(func(g *Grant) { g.Generation = 6 }), Plan{Step: UseWinner}},
-		{"the lease is another's", all(attempted("b", KindRefresh, 5, time.Second), func(g *Grant) { g.Lease.Owner = "b" }), Plan{Step: Refuse, Until: noon.Add(24 * time.Second)}},
+		{"the lease is another's", all(attempted("b", KindRefresh, 5, time.Second), func(g *Grant) { g.Lease.Owner = "b" }), Plan{Step: Refuse, Until: noon.Add(25 * time.Second)}},
 		{"the lease is over and nobody's", all(func(g *Grant) { g.Lease = nil }), Plan{Step: Refuse}},
 		{"asides go first, the highest base first", all(kept("a", 3, 0), kept("b", 4, time.Hour)), Plan{Step: Roll, Aside: "b"}},
 		{"a former pair last of all", all(kept("a", 1, 0), former(4)), Plan{Step: Roll, Aside: "a"}},
 		{"but before a verdict", all(former(4)), Plan{Step: Roll, Aside: FormerNonce(4)}},
-		{"somebody may still come with an answer", all(attempted("b", KindRefresh, 4, time.Second)), Plan{Step: Refuse, Until: noon.Add(24 * time.Second)}},
+		{"somebody may still come with an answer", all(attempted("b", KindRefresh, 4, time.Second)), Plan{Step: Refuse, Until: noon.Add(25 * time.Second)}},
 		{"nobody can any more", all(attempted("b", KindRefresh, 5, 25*time.Second)), Plan{Step: Condemn}},
 		{"only what we cannot read is left", all(raw("a", 5, 0)), Plan{Step: Condemn, Unreadable: []Nonce{"a"}}},
 	} {

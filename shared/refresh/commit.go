@@ -105,7 +105,7 @@ func (r *Run) keepRaw(ctx context.Context, out oauth.Outcome) (time.Time, error)
 	if t := r.snapshot.AfterUnknown(r.me, r.rotation(), now); t.After(until) {
 		until = t
 	}
-	return r.keep(ctx, grant.AsideWrite{ID: r.snapshot.ID, Me: r.me, WakeAt: until, Aside: grant.Aside{
+	return r.keep(ctx, grant.AsideWrite{ID: r.snapshot.ID, Me: r.me, WakeAt: r.pause(until), Aside: grant.Aside{
 		Sealed: sealed, Base: r.snapshot.Generation, At: now, Issued: now.Add(-out.Took), Raw: true,
 	}})
 }

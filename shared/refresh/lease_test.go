@@ -11,6 +11,7 @@ import (
 	"bellhop/shared/granttest"
 	"bellhop/shared/oauth"
 	"bellhop/shared/profile"
+	"bellhop/shared/secret"
 )
 
 // on plays a story in virtual time.
@@ -153,6 +154,35 @@ func TestAbandon_WhenTheLeaseIsAnothers(t *testing.T) {
 		delete(before.Attempts, "n1")
 		granttest.Same(s.T, s.now(), before)
 	})
+}
+
+// However a run leaves its grant for later: where that falls upon the instant in
+// which the refresh was due, it is a pause all the same, and nobody begins it
+// early.
+func TestRun_PausesAreNotTheRefreshesOwn(t *testing.T) {
+	for name, leave := range map[string]func(*step, *Run, time.Time) error{
+		"abandon": func(s *step, r *Run, until time.Time) error { _, err := r.Abandon(s.Context(), until); return err },
+		"release": func(s *step, r *Run, until time.Time) error { _, err := r.Release(s.Context(), until); return err },
+		"refuse":  func(s *step, r *Run, until time.Time) error { return r.Refuse(s.Context(), until) },
+		"an unreadable answer": func(s *step, r *Run, _ time.Time) error {
+			_, err := r.keepRaw(s.Context(), oauth.Outcome{Class: oauth.Unknown, Raw: secret.New("<html>")})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(s *step) {
+				r := s.leases()
+				at := r.snapshot.AfterUnknown(r.me, r.rotation(), time.Now())
+				r.snapshot.RefreshAt = at
+				if err := leave(s, r, at); err != nil {
+					s.Fatal(err)
+				}
+				if g := s.now(); !g.WakeAt.Equal(at.Add(time.Millisecond)) {
+					s.Errorf("paused until %v, next look at %v", at, g.WakeAt)
+				}
+			})
+		})
+	}
 }
 
 // A client's own policy comes before the profile's.

@@ -21,6 +21,7 @@ func (r *Run) Abandon(ctx context.Context, until time.Time) (again time.Time, er
 // abandon is Abandon's write. The wake is for the holder alone: when the lease
 // is another's by now, the attempt is taken back and nothing else.
 func (r *Run) abandon(ctx context.Context, w grant.ReleaseWrite) (time.Time, error) {
+	w.WakeAt = r.pause(w.WakeAt)
 	r.report.outcome("abandoned")
 	err := r.write(ctx, func(ctx context.Context) error { return r.c.Store.Abandon(ctx, w) })
 	if current, refused := conflict(err); refused {
@@ -37,13 +38,15 @@ func (r *Run) abandon(ctx context.Context, w grant.ReleaseWrite) (time.Time, err
 // Release ends my lease and keeps my attempt: what was presented may have been
 // spent, and whoever comes next must know.
 func (r *Run) Release(ctx context.Context, until time.Time) (again time.Time, err error) {
-	w := grant.ReleaseWrite{ID: r.snapshot.ID, Me: r.me, WakeAt: until, Failed: true}
+	w := grant.ReleaseWrite{ID: r.snapshot.ID, Me: r.me, WakeAt: r.pause(until), Failed: true}
 	err = r.write(ctx, func(ctx context.Context) error { return r.c.Store.Release(ctx, w) })
 	if _, refused := conflict(err); refused {
 		return time.Time{}, nil // the lease was over: another has it, or a consent came
 	}
 	return until, landed(err, "releasing grant", w.ID)
 }
+
+func (r *Run) pause(end time.Time) time.Time { return r.snapshot.Pause(end, r.c.Now()) }
 
 // write insists on a write that records what has happened already: it is not
 // cut off by the end of the invocation.

@@ -51,7 +51,7 @@ func (r *Run) AfterInvalidGrant(ctx context.Context) (again time.Time, err error
 // it again while somebody may still come with an answer.
 func (r *Run) Refuse(ctx context.Context, until time.Time) error {
 	w := grant.RefuseWrite{
-		ID: r.snapshot.ID, Me: r.me, Generation: r.snapshot.Generation, WakeAt: atLeast(until, r.c.Now()),
+		ID: r.snapshot.ID, Me: r.me, Generation: r.snapshot.Generation, WakeAt: r.pause(atLeast(until, r.c.Now())),
 		Doubted: r.share.held == bucket.WhySuspected, Held: r.share.held,
 	}
 	return r.write(ctx, func(ctx context.Context) error { return r.c.Store.Refuse(ctx, w) })
