@@ -1,5 +1,7 @@
 package main
 
+import "time"
+
 // mutation is one rule of the protocol left out, and the exploration that must
 // notice. The patches are made to copies of the sources: what ships has no
 // switch.
@@ -61,6 +63,11 @@ var mutations = []mutation{
 		{inAside, "return b.Former\n", "return b.Former != MUTANT\n"}}},
 	{name: "youngerWaits", regime: "grace-newest-revokes-siblings", disturbances: 1, patches: []patch{
 		{inRecover, "ok && rotation.Policy == \"grace\" {", "ok && rotation.Policy == \"grace\" && !MUTANT {"}}},
+	{name: "elderYoung", regime: "grace-newest-revokes-siblings", disturbances: 1, with: staging{runs: 3, only: []order{stall}, at: []string{"Commit"}}, patches: []patch{
+		{inRecover, "== \"grace\" { // row 4a", "== \"grace\" && !MUTANT { // row 4a"}}},
+	{name: "elderAlways", regime: "grace-newest-revokes", disturbances: 2, with: staging{life: time.Minute, only: []order{loseOnce, loseAll}, at: []string{"POST", "Commit"}}, patches: []patch{
+		{inRecover, "if g.Revived == g.Generation {", "if g.Revived == g.Generation && !MUTANT {"},
+		{inRecover, "return kept || ", "return kept && !MUTANT || "}}},
 	{name: "commitRemovesAllAsides", regime: "grace-newest", disturbances: 2, with: staging{only: []order{loseAll, crashSent}}, patches: []patch{
 		{inTable, "delete(g.Asides, n)\n\t\t}\n", "delete(g.Asides, n)\n\t\t}\nif MUTANT {\nclear(g.Asides)\n}\n"}}},
 	{name: "removeKnownAtCommitTime", regime: "grace-first", disturbances: 2, with: staging{only: []order{loseAll, crashSent}}, patches: []patch{
@@ -79,7 +86,7 @@ var mutations = []mutation{
 	{name: "selfByCommittedBy", regime: "detect", disturbances: 2, with: staging{runs: 3, only: []order{loseOnce, crash}, at: []string{"POST", "Commit"}}, patches: []patch{
 		{inCommit, "return fmt.Errorf(\"committing grant", "if current, refused := conflict(err); MUTANT && refused && current.CommittedBy == r.me {\nreturn nil\n}\nreturn fmt.Errorf(\"committing grant"},
 		{inTable, "if !attempted(*g, w.Me) && ", "if !attempted(*g, w.Me) && !MUTANT && "}}},
-	{name: "riskyBeforeAsides", regime: "grace-newest-revokes", disturbances: 2, with: staging{runs: 3, only: []order{stall, crash}, at: []string{"POST", "Commit"}}, patches: []patch{
+	{name: "riskyBeforeAsides", regime: "grace-all-revokes", disturbances: 2, with: staging{runs: 3, only: []order{stall, crash}, at: []string{"Commit"}}, patches: []patch{
 		{inRecover, "{ // row 2", "&& !MUTANT { // row 2"}}},
 	{name: "abandonAfterUnknown", regime: "grace-newest", disturbances: 2, with: staging{only: []order{loseOnce, notSent}, at: []string{"POST"}}, patches: []patch{
 		{inExchange, "out := r.post(ctx, string(r.me), ours.Current)\n", "out := r.post(ctx, string(r.me), ours.Current)\nif VARIED && out.Class == oauth.Unknown {\nout = r.post(ctx, string(r.me), ours.Current)\n}\n"},

@@ -59,6 +59,7 @@ func canon(b []byte, g grant.Grant) []byte {
 	num(g.Generation)
 	num(g.Epoch)
 	num(g.Refused)
+	num(g.Revived)
 	num(int64(g.Failures))
 	b = append(b, g.Health...)
 	b = append(b, g.Ref...)

@@ -145,7 +145,7 @@ func TestExplore_Further(t *testing.T) {
 	for _, r := range regimes() {
 		all = append(all, staging{regime: r, runs: 2, alive: 2, disturbances: 2})
 	}
-	for _, name := range []string{"none", "detect", "grace-newest-revokes", "grace-first-revokes"} {
+	for _, name := range []string{"none", "detect", "grace-newest-revokes", "grace-newest-revokes-siblings", "grace-first-revokes"} {
 		r := regimeNamed(name)
 		all = append(all,
 			staging{regime: r, runs: 3, alive: 2, disturbances: 1},

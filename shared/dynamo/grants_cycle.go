@@ -170,6 +170,9 @@ func (s *Grants) Roll(ctx context.Context, w grant.RollWrite) error {
 	c.put("generation", num(w.Generation+1))
 	c.put("holder", mapOf(item{}))
 	c.drop("deadline", "refused", "reauth", "attempts.#me", "asides.#aside")
+	if w.Revives {
+		c.put("revived", num(w.Generation+1))
+	}
 	if w.Former != nil {
 		c.nonce("former", grant.FormerNonce(w.Generation))
 		c.put("asides.#former", asideValue(*w.Former))

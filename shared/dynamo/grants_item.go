@@ -47,7 +47,7 @@ func grantItem(g grant.Grant) item {
 		m["asks"] = list(g.Asks...)
 	}
 	for k, n := range map[string]int64{
-		"refused": g.Refused, "doubted": g.Doubted, "episode": g.Episode, "failures": int64(g.Failures), "foretold_days": int64(g.Foretold.Days),
+		"refused": g.Refused, "doubted": g.Doubted, "revived": g.Revived, "episode": g.Episode, "failures": int64(g.Failures), "foretold_days": int64(g.Foretold.Days),
 	} {
 		if n != 0 {
 			m[k] = num(n)
@@ -95,7 +95,7 @@ func grantOf(m item) (grant.Grant, error) {
 		Generation: getNum(m, "generation"), Epoch: getNum(m, "epoch"),
 		Ref: getStr(m, "pair_ref"), Placement: placementOf(getMap(m, "placement")),
 		Lease: leaseOf(m), Attempts: attemptsOf(getMap(m, "attempts")), Asides: asidesOf(getMap(m, "asides")),
-		Refused: getNum(m, "refused"), Doubted: getNum(m, "doubted"),
+		Refused: getNum(m, "refused"), Doubted: getNum(m, "doubted"), Revived: getNum(m, "revived"),
 		Issued: getTime(m, "issued"), Expires: getTime(m, "expires"),
 		RefreshAt: getTime(m, "refresh_at"), WakeAt: getTime(m, "wake_at"),
 		RefreshExpires: getTime(m, "refresh_expires"), RefreshRenewed: getFlag(m, "refresh_renewed"), Held: getStr(m, "held"),

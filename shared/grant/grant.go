@@ -77,6 +77,10 @@ type Grant struct {
 	// something only while Refused is the same: then the credential may be
 	// presented once more.
 	Doubted int64
+	// Revived is the generation whose pair is one that had been replaced before
+	// and came back as the last hope; 0 for none. It says something only while it
+	// is the present one.
+	Revived int64
 
 	// Times of the committed pair, absolute. Expires is zero only before the
 	// first commit. RefreshAt is when the next exchange is due (advisory),

@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"slices"
 	"time"
 
 	"bellhop/shared/profile"
@@ -40,7 +41,9 @@ type Plan struct {
 // this generation always comes first, because presenting its parent could
 // revoke the family that it belongs to. Within a grace an answer that was asked
 // for after the committed pair's comes first too: it is the one that lives where
-// only the newest does, and there the older one may be taken for reuse.
+// only the newest does, and there the older one may be taken for reuse. That is
+// why, within a grace, nobody presents the committed pair while an earlier
+// generation's holder may still ask for such an answer.
 func (g Grant) Recover(me Nonce, rotation profile.Rotation, now time.Time) Plan {
 	risky := g.spent(me) && !g.free(me, rotation, now)
 	if n, ok := g.best(func(a Aside) bool { return !a.Former && a.Base == g.Generation }); ok { // row 1
@@ -58,6 +61,11 @@ func (g Grant) Recover(me Nonce, rotation profile.Rotation, now time.Time) Plan 
 	}
 	if risky { // row 4
 		if at := g.presentOnceAt(me); now.Before(at) {
+			return Plan{Step: Wait, Until: at.Add(WakeEarly)}
+		}
+	}
+	if rotation.Policy == "grace" { // row 4a
+		if at := oldAt(g.elders(me)); now.Before(at) {
 			return Plan{Step: Wait, Until: at.Add(WakeEarly)}
 		}
 	}
@@ -120,6 +128,19 @@ func (g Grant) presentOnceAt(me Nonce) time.Time {
 
 // spent reports whether another may have used up this generation's credential.
 func (g Grant) spent(me Nonce) bool { return !g.firstPresented(me).IsZero() }
+
+// elders are the attempts of others at refresh tokens of earlier generations that
+// are neither kept nor in force again. Such a token is the last hope, and only
+// while its own grace lasts: there is no time to wait for who presented it.
+func (g Grant) elders(me Nonce) []Attempt {
+	if g.Revived == g.Generation {
+		return nil
+	}
+	return slices.DeleteFunc(g.foreign(me, true), func(a Attempt) bool {
+		_, kept := g.Asides[FormerNonce(a.Generation)]
+		return kept || a.Generation >= g.Generation
+	})
+}
 
 // free reports whether presenting a credential that may be spent costs nothing.
 func (g Grant) free(me Nonce, rotation profile.Rotation, now time.Time) bool {

@@ -99,6 +99,15 @@ func TestRecover_Rows(t *testing.T) {
 		{"row 4: attempts of any generation count", all(older, attempted("b", KindRefresh, 3, 0)), detect, Plan{Step: Wait, Until: noon.Add(26 * time.Second)}},
 		{"row 4: grace is over", all(older), grace, Plan{Step: Wait, Until: noon.Add(11 * time.Second)}},
 
+		{"row 4a: an earlier generation's holder may bring what supersedes ours", all(attempted("a", KindRefresh, 4, 20*time.Second)), grace, Plan{Step: Wait, Until: noon.Add(6 * time.Second)}},
+		{"row 4a: until the last one of them has ended", all(attempted("a", KindRefresh, 4, 25*time.Second), attempted("b", KindRefresh, 3, 24*time.Second)), grace, Plan{Step: Wait, Until: noon.Add(2 * time.Second)}},
+		{"row 4a: also where presenting is free", all(spent, attempted("b", KindRefresh, 4, 24*time.Second)), grace, Plan{Step: Wait, Until: noon.Add(2 * time.Second)}},
+		{"row 4a: they have ended", all(attempted("a", KindRefresh, 4, 25*time.Second)), grace, Plan{Step: Present}},
+		{"row 4a: not while what they presented is the last hope", all(attempted("a", KindRefresh, 4, time.Second), former(4)), grace, Plan{Step: Present}},
+		{"row 4a: nor when it is in force again", all(attempted("a", KindRefresh, 3, time.Second), func(g *Grant) { g.Revived = 5 }), grace, Plan{Step: Present}},
+		{"row 4a: but the next one's elders are waited for", all(attempted("a", KindRefresh, 4, time.Second), func(g *Grant) { g.Revived = 4 }), grace, Plan{Step: Wait, Until: noon.Add(25 * time.Second)}},
+		{"row 4a: who mints asks for no such thing", all(attempted("a", KindClient, 4, time.Second)), grace, Plan{Step: Present}},
+
 		{"row 5: an older generation's attempt spends nothing of ours", all(attempted("a", KindRefresh, 4, time.Second)), detect, Plan{Step: Present}},
 		{"row 5: minting spends nothing", all(attempted("a", KindClient, 5, time.Second)), detect, Plan{Step: Present}},
 		{"row 5: nor does a code", all(attempted("a", KindCode, 5, time.Second)), detect, Plan{Step: Present}},

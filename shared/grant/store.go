@@ -170,6 +170,8 @@ type RollWrite struct {
 	// Former, when not nil, keeps the replaced pair as the aside
 	// [FormerNonce](Generation); nil when it is known dead.
 	Former *Aside
+	// Revives says that the aside is a former pair: see [Grant].
+	Revives bool
 	// Reread, when not nil, is committed in place of the aside's own bytes: a
 	// release whose parser has learnt to read a raw aside rolls what it read.
 	Reread   *Aside

@@ -148,7 +148,7 @@ func (b *bench) now(id grant.ID) grant.Grant {
 func create(b *bench) {
 	g := b.made(and(leased("me"), func(g *grant.Grant) {
 		g.Placement = grant.Placement{Epoch: 2, Writes: 17, Since: noon, Retired: []string{"old-1", "old-2"}}
-		g.Refused, g.Doubted, g.Episode, g.EpisodeSince, g.AlertDue, g.CommittedBy = 3, 3, 2, noon, noon.Add(time.Second), "x"
+		g.Refused, g.Doubted, g.Revived, g.Episode, g.EpisodeSince, g.AlertDue, g.CommittedBy = 3, 3, 3, 2, noon, noon.Add(time.Second), "x"
 		g.Health, g.Reason, g.Missing = grant.ReauthorizationRequired, grant.NeverConnected, []string{"rates:write"}
 		g.TokenURL, g.Asks, g.Held = "https://hotel-7.example/token", []string{"rates:read", "rates:write"}, "budget"
 		g.RefreshExpires, g.RefreshRenewed, g.Foretold = noon.Add(24*time.Hour), true, grant.Foretold{Dies: noon.Add(time.Hour), Days: 7}

@@ -159,6 +159,11 @@ func roll(b *bench) {
 		g.Asides["former-3"] = former
 	}))
 
+	g = b.made(leased("me"))
+	w = rollWrite(g)
+	w.Revives = true
+	b.changes(g, func() error { return b.s.Roll(b.ctx, w) }, and(rolled(w), func(g *grant.Grant) { g.Revived = 4 }))
+
 	for why, change := range map[string]func(*grant.Grant){
 		"the generation has moved": func(g *grant.Grant) { g.Generation = 4 },
 		"another holds the lease":  leased("next"),

@@ -108,6 +108,9 @@ func (m *Memory) Roll(ctx context.Context, w grant.RollWrite) error {
 		g.Lease, g.Refused = nil, 0
 		delete(g.Attempts, w.Me)
 		delete(g.Asides, w.Aside)
+		if w.Revives {
+			g.Revived = g.Generation
+		}
 		if w.Former != nil {
 			g.Asides[grant.FormerNonce(w.Generation)] = *w.Former
 		}

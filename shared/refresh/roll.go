@@ -17,7 +17,7 @@ import (
 func (r *Run) Roll(ctx context.Context, plan grant.Plan) (again time.Time, err error) {
 	g, now := r.snapshot, r.c.Now()
 	aside := g.Asides[plan.Aside]
-	w := grant.RollWrite{ID: g.ID, Me: r.me, Generation: g.Generation, Aside: plan.Aside}
+	w := grant.RollWrite{ID: g.ID, Me: r.me, Generation: g.Generation, Aside: plan.Aside, Revives: aside.Former}
 	if read, ok := r.reread[plan.Aside]; ok {
 		aside, w.Reread = read, &read
 	}
