@@ -43,7 +43,8 @@ func (s *sealedWith) needs(h holder) {
 }
 
 // holderOf is a grant whose pair or answers are sealed. Its next refresh
-// reseals them, but one that is switched off or waits for its owner gets none.
+// reseals them, but one that is switched off, waits for its owner, or is refused
+// the scopes that it asks for gets none.
 func holderOf(g grant.Grant, c connection.ID) holder {
 	h := holder{who: "grant " + string(g.ID), person: true}
 	switch {
@@ -51,6 +52,8 @@ func holderOf(g grant.Grant, c connection.ID) holder {
 		h.remedy = fmt.Sprintf("is switched off: connections enable %s, or connections remove %s", c, c)
 	case g.Health == grant.ReauthorizationRequired:
 		h.remedy = fmt.Sprintf("waits for its owner: connections link %s, or connections remove %s", c, c)
+	case g.WakeAt.IsZero():
+		h.remedy = fmt.Sprintf("is refused its scopes: connections retry %s once the provider allows them, or connections remove %s", c, c)
 	default:
 		h.remedy, h.person = "is resealed by its next refresh", false
 	}

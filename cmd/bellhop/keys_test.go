@@ -148,8 +148,11 @@ func TestKeys_RetireNamesWhoNeedsIt(t *testing.T) {
 	for i := range 6 {
 		id := fmt.Sprintf("faro-%d", i)
 		g := grant.Grant{ID: grant.ID(id), Client: "cloud", Provider: "cloudbeds", Home: grant.HomeSealed, Enabled: i != 4,
-			Health: grant.OK, Generation: 1, Inline: &grant.Sealed{Key: "k1", Data: []byte("x")}}
-		if i == 5 {
+			Health: grant.OK, Generation: 1, Inline: &grant.Sealed{Key: "k1", Data: []byte("x")}, WakeAt: noon}
+		switch i {
+		case 3:
+			g.Health, g.Reason, g.Missing, g.WakeAt = grant.ScopeUpdateRequired, grant.ScopeMissing, []string{"rates:write"}, time.Time{}
+		case 5:
 			g.Health, g.Reason = grant.ReauthorizationRequired, grant.Revoked
 		}
 		if err := o.store.Create(t.Context(), g); err != nil {
@@ -166,10 +169,10 @@ func TestKeys_RetireNamesWhoNeedsIt(t *testing.T) {
 	_, errs, code := o.run("", "keys", "retire", "k1")
 	if want := `bellhop: 6 pairs, 0 answers kept aside, 1 signing secrets and 0 reconnect links are sealed with k1:
   connection evora-1 has secrets that keys rotate reseals
+  grant faro-3 is refused its scopes: connections retry faro-3 once the provider allows them, or connections remove faro-3
   grant faro-4 is switched off: connections enable faro-4, or connections remove faro-4
   grant faro-5 waits for its owner: connections link faro-5, or connections remove faro-5
   grant faro-0 is resealed by its next refresh
-  grant faro-1 is resealed by its next refresh
   and 2 more
 `; code != exitRefused || errs != want {
 		t.Errorf("exit %d:\n%swant:\n%s", code, errs, want)
