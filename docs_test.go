@@ -16,14 +16,18 @@ func TestRefreshCyclePage_NamesWhatExists(t *testing.T) {
 		t.Fatal(err)
 	}
 	steps := sourceOf(t, "shared/refresh")
-	for _, step := range regexp.MustCompile("(?m)^\\| \\d\\w? \\| `(\\w+)`").FindAllStringSubmatch(string(page), -1) {
+	named := regexp.MustCompile("(?m)^\\| \\d\\w? \\| `(\\w+)`").FindAllStringSubmatch(string(page), -1)
+	if len(named) < 14 {
+		t.Fatalf("the page names only %d steps", len(named))
+	}
+	for _, step := range named {
 		if !regexp.MustCompile(`func \([rc] \*(?:Run|Cycle)\) ` + step[1] + `\(`).MatchString(steps) {
 			t.Errorf("step %s is in the page and no method of package refresh", step[1])
 		}
 	}
 	tests := sourceOf(t, "functions/refresher") + steps + sourceOf(t, "shared/consent") +
 		sourceOf(t, "shared/grant") + sourceOf(t, "shared/secretsmanager")
-	named := regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(string(page), -1)
+	named = regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(string(page), -1)
 	if len(named) < 10 {
 		t.Fatalf("the page names only %d tests", len(named))
 	}
