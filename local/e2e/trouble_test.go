@@ -56,15 +56,19 @@ func (h *hotel) settled(t *testing.T, within time.Duration) {
 
 // A secret that has had its versions refuses the next one. That is no outage: the
 // grant's pairs move on to a new secret at once, and the old one is deleted by
-// what comes after.
+// what comes after, here at its second try.
 func turnTheEpoch(t *testing.T, w *world) {
 	h := connected(t, w, "aveiro-1", booking{persona: sandbox.Cloudbeds})
-	for generation := range int64(versionQuota + 2) {
+	w.strike(t, proxy.Rule{
+		Match: proxy.Match{Service: "secretsmanager", Operation: "DeleteSecret", Body: "grant/" + h.grant + "/"}, Kind: proxy.AccessDenied, Count: 1,
+	})
+	for generation := range int64(versionQuota + 3) {
 		h.settled(t, 10*time.Second)
 		h.bringForward(t)
 		h.moves(t, 20*time.Second, generation+1)
 	}
 	w.awaitEvent(t, 10*time.Second, "epoch_turned", "grant", h.grant)
+	w.awaitEvent(t, 10*time.Second, "retire_deferred", "grant", h.grant, "why", "denied")
 	h.settled(t, 10*time.Second)
 	h.send(t, h.next(2)) // the pair is read from where it lives now
 	h.arrives(t, 20*time.Second)

@@ -30,6 +30,7 @@ const (
 	GrantDead       Name = "grant_dead"        // a person is needed
 	SettleDeferred  Name = "settle_deferred"   // the pair stays inline for now
 	EpochTurned     Name = "epoch_turned"      // a grant's pairs moved to a new secret
+	RetireDeferred  Name = "retire_deferred"   // former secrets stay for now
 	SweepDone       Name = "sweep_done"        // a minute's sweep
 	UpdateTaken     Name = "update_taken"      // a rate update is in the ledger
 	UpdateRefused   Name = "update_refused"    // a rate update, or part of it, was not
@@ -49,7 +50,7 @@ const (
 // All lists the names, for the page and the tests.
 func All() []Name {
 	return []Name{TokenRefreshed, LeaseLost, AnswerLost, AnswerKeptAside, AsideRolled, ExchangeFailed, ExchangeHeld, GrantDead,
-		SettleDeferred, EpochTurned, SweepDone, UpdateTaken, UpdateRefused, ChunkSent, ChunkPutBack, MarkHealed,
+		SettleDeferred, EpochTurned, RetireDeferred, SweepDone, UpdateTaken, UpdateRefused, ChunkSent, ChunkPutBack, MarkHealed,
 		JobClosed, ReadbackDone, WebhookTaken, WebhookRefused, Reconnected, ReconnectFailed, AlertSent, AlertFailed}
 }
 

@@ -23,6 +23,7 @@ const (
 	Reauthorizations     Metric = "Reauthorizations"     // grants that need a person, counted once each
 	ExchangeLatency      Metric = "ExchangeLatency"      // milliseconds
 	PairsNotSettled      Metric = "PairsNotSettled"      // pairs that stay inline although they should not
+	SecretsNotRetired    Metric = "SecretsNotRetired"    // deletions of former secrets that failed
 	SecretsManagerWrites Metric = "SecretsManagerWrites" // versions written
 	UpdatesRefused       Metric = "UpdatesRefused"       // rate updates that were not taken
 	CellsAccepted        Metric = "CellsAccepted"        // fields of cells that the provider took
@@ -35,7 +36,7 @@ const (
 // AllMetrics lists the names, for the page and the tests.
 func AllMetrics() []Metric {
 	return []Metric{Refreshes, RefreshFailures, Reauthorizations, ExchangeLatency, PairsNotSettled,
-		SecretsManagerWrites, UpdatesRefused, CellsAccepted, ChunksSent, ChunksPutBack, AlertFailures, WebhooksRefused}
+		SecretsNotRetired, SecretsManagerWrites, UpdatesRefused, CellsAccepted, ChunksSent, ChunksPutBack, AlertFailures, WebhooksRefused}
 }
 
 // meter writes embedded metrics: one JSON object a line.

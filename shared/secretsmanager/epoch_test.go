@@ -3,6 +3,7 @@ package secretsmanager
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"bellhop/shared/event"
 	"bellhop/shared/grant"
@@ -190,5 +192,39 @@ func TestHome_RetireTriesAll(t *testing.T) {
 	}
 	if err := h.Retire(t.Context(), g); !errors.Is(err, denied) || s.count("DeleteSecret") != 3 {
 		t.Errorf("%d deletions, %v", s.count("DeleteSecret"), err)
+	}
+}
+
+// Who looks after the stack is told that former secrets stay, and in one word
+// why: they are paid for, and hold tokens.
+func TestHome_RetireTellsWhatStays(t *testing.T) {
+	former, living := "bellhop/grant/lisbon-1/1", "bellhop/grant/lisbon-1/9"
+	for name, row := range map[string]struct {
+		names []string
+		err   error
+		want  string // of the event; empty for none
+	}{
+		"deleted":   {[]string{former}, nil, ""},
+		"denied":    {[]string{former}, says("AccessDeniedException")(t.Context()), `"secrets":1,"why":"denied"`},
+		"refused":   {[]string{former}, &types.InternalServiceError{}, `"secrets":1,"why":"refused"`},
+		"no answer": {[]string{former, "bellhop/grant/lisbon-1/2"}, errors.New("broken pipe"), `"secrets":2,"why":"no_answer"`},
+		"damaged":   {[]string{living}, nil, `"secrets":1,"why":"not_former"`},
+	} {
+		h, s, _ := newHome(t)
+		var log bytes.Buffer
+		h.log = event.New(&log, slog.LevelInfo, "test")
+		s.fail = func(string) (error, bool) { return row.err, row.err == nil }
+		g := lisbon(1)
+		g.Placement = grant.Placement{Epoch: 9, Retired: row.names}
+		if err := h.Retire(t.Context(), g); (err == nil) != (row.want == "") {
+			t.Errorf("%s: %v", name, err)
+		}
+		said := log.String()
+		if row.want == "" && said != "" || !strings.Contains(said, row.want) {
+			t.Errorf("%s: the log is %s", name, said)
+		}
+		if counted := fmt.Sprintf(`"SecretsNotRetired":%d`, len(row.names)); row.want != "" && !strings.Contains(said, counted) {
+			t.Errorf("%s: not %s in %s", name, counted, said)
+		}
 	}
 }

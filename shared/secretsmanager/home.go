@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
 
 	"bellhop/shared/event"
 	"bellhop/shared/grant"
@@ -193,12 +194,13 @@ func (h *Home) same(ctx context.Context, name, version string, value secret.Text
 
 // Retire deletes former epochs' secrets at once, without a recovery window:
 // superseded tokens are worth nothing to anybody but a thief. All names are
-// tried; deleting what is not there is a success.
+// tried; deleting what is not there is a success. A failure is told here,
+// because settling goes on without it.
 func (h *Home) Retire(ctx context.Context, g grant.Grant) error {
 	var problems []error
 	for _, name := range g.Placement.Retired {
 		if !h.mayDelete(g, name) {
-			problems = append(problems, fmt.Errorf("retiring %s: it is not a former secret of grant %s", name, g.ID))
+			problems = append(problems, fmt.Errorf("retiring %s: %w %s", name, errNotFormer, g.ID))
 			continue
 		}
 		_, err := h.api.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &name, ForceDeleteWithoutRecovery: aws.Bool(true)})
@@ -206,7 +208,36 @@ func (h *Home) Retire(ctx context.Context, g grant.Grant) error {
 			problems = append(problems, fmt.Errorf("retiring %s: %w", name, err))
 		}
 	}
+	h.tellLeft(ctx, g, problems)
 	return errors.Join(problems...)
+}
+
+// errNotFormer says that the item is damaged: it names another secret.
+var errNotFormer = errors.New("it is not a former secret of grant")
+
+// tellLeft writes that former secrets are still there: they are paid for, and
+// hold tokens.
+func (h *Home) tellLeft(ctx context.Context, g grant.Grant, problems []error) {
+	if len(problems) == 0 {
+		return
+	}
+	h.log.Warn(ctx, event.RetireDeferred, slog.String("grant", string(g.ID)), slog.String("provider", g.Provider),
+		slog.Int("secrets", len(problems)), slog.String("why", whyLeft(problems[0])))
+	h.log.Count(event.SecretsNotRetired, float64(len(problems)), g.Provider)
+}
+
+// whyLeft says in one word why a secret was not deleted.
+func whyLeft(err error) string {
+	var api smithy.APIError
+	switch {
+	case errors.Is(err, errNotFormer):
+		return "not_former"
+	case !errors.As(err, &api):
+		return "no_answer"
+	case strings.HasPrefix(api.ErrorCode(), "AccessDenied"):
+		return "denied"
+	}
+	return "refused"
 }
 
 // mayDelete keeps a damaged item from costing a living pair: only this grant's

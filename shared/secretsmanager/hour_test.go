@@ -50,6 +50,7 @@ func TestHour_WritesRefused(t *testing.T) {
 			return &types.EncryptionFailure{Message: aws.String("Access to KMS is not allowed")}
 		}, false},
 		"deletes nothing": {[]string{"DeleteSecret"}, says("AccessDeniedException"), true},
+		"deletion hangs":  {[]string{"DeleteSecret"}, hangs, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -68,6 +69,9 @@ func TestHour_WritesRefused(t *testing.T) {
 				}
 				if said := strings.Contains(h.log.String(), `"PairsNotSettled":1`); said == row.settles {
 					t.Errorf("pairs not settled are counted: %v", said)
+				}
+				if slices.Equal(row.ops, []string{"DeleteSecret"}) && !strings.Contains(h.log.String(), `"SecretsNotRetired":`) {
+					t.Error("former secrets that stay are not counted")
 				}
 				h.weather.refuse = nil
 				h.lives(15 * time.Minute)

@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"bellhop/shared/grant"
 	"bellhop/shared/seal"
@@ -135,17 +137,15 @@ func (v *Vault) fetch(ctx context.Context, g grant.Grant) (grant.Pair, error) {
 
 // Settle puts the pair of g's generation into its home and returns its place,
 // for [grant.Store.Settle]. [grant.ErrInline] means that it is at home where it
-// is; any other error that it stays inline for now, which loses nothing. What
-// earlier generations left behind is retired first; what could not be stays
-// named in the placement.
+// is; any other error that it stays inline for now, which loses nothing. Some
+// of what earlier generations left behind is retired first; the others, and what
+// could not be, stay named in the placement.
 func (v *Vault) Settle(ctx context.Context, g grant.Grant, p grant.Pair) (ref string, at grant.Placement, err error) {
 	home, err := v.home(g)
 	if err != nil {
 		return "", g.Placement, err
 	}
-	if len(g.Placement.Retired) > 0 && v.Retire(ctx, g) == nil {
-		g.Placement.Retired = nil
-	}
+	g.Placement.Retired = v.retireSome(ctx, g)
 	ref, at, err = home.Settle(ctx, g, p)
 	if errors.Is(err, grant.ErrInline) {
 		return "", v.left(g), err
@@ -154,6 +154,30 @@ func (v *Vault) Settle(ctx context.Context, g grant.Grant, p grant.Pair) (ref st
 		return "", g.Placement, fmt.Errorf("settling the pair of grant %s: %w", g.ID, err)
 	}
 	return ref, at, nil
+}
+
+// retiresAtOnce and retireFor bound what a settling does for former pairs before
+// it comes to its own: where nothing can be deleted, names pile up.
+const (
+	retiresAtOnce = 5
+	retireFor     = time.Second
+)
+
+// retireSome retires the first that g's placement names, and returns what is
+// still to be. A failure, of which the home tells, puts them behind the others.
+func (v *Vault) retireSome(ctx context.Context, g grant.Grant) []string {
+	names := g.Placement.Retired
+	if len(names) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, retireFor)
+	defer cancel()
+	n := min(len(names), retiresAtOnce)
+	g.Placement.Retired = names[:n]
+	if v.Retire(ctx, g) != nil {
+		return slices.Concat(names[n:], names[:n])
+	}
+	return names[n:]
 }
 
 // leaver is a home that keeps something for a grant even after its pairs have

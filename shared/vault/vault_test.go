@@ -252,6 +252,26 @@ func TestVault_SettleRetiresWhatIsLeft(t *testing.T) {
 	}
 }
 
+// Where nothing can be deleted, names pile up: each settling tries a few, those
+// that were tried longest ago first, and forgets none.
+func TestVault_SettleRetiresFewAtOnce(t *testing.T) {
+	v, h := newVault(t)
+	h.retireErr = errors.New("denied")
+	g := grant.Grant{ID: "lisbon-1", Home: grant.HomeSecrets, Placement: grant.Placement{Epoch: 9, Retired: strings.Fields("1 2 3 4 5 6 7")}}
+	for i, want := range []struct{ tried, left string }{
+		{"1 2 3 4 5", "6 7 1 2 3 4 5"}, {"6 7 1 2 3", "4 5 6 7 1 2 3"}, {"4 5 6 7 1", "2 3"}, {"2 3", ""},
+	} {
+		if i == 2 {
+			h.retireErr = nil
+		}
+		_, at, err := v.Settle(t.Context(), g, pair())
+		if tried := strings.Join(h.retired[i], " "); err != nil || tried != want.tried || strings.Join(at.Retired, " ") != want.left {
+			t.Errorf("settling %d: tried %s, left %v, %v", i, tried, at.Retired, err)
+		}
+		g.Placement = at
+	}
+}
+
 // A grant that was moved has its present pair where it was, until its next one.
 func TestVault_OpensAtTheFormerHome(t *testing.T) {
 	v, h := newVault(t)
