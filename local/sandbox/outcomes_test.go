@@ -238,6 +238,7 @@ func TestOutcomes_ByPhase(t *testing.T) {
 		{400, "invalid_grant", map[string]oauth.Class{"token": oauth.Dead, "password": oauth.BadClient, "code": oauth.Dead}},
 		{401, "invalid_token", map[string]oauth.Class{"token": oauth.BadClient, "revoke": oauth.Dead, "userinfo": oauth.Dead}},
 		{400, "unsupported_token_type", map[string]oauth.Class{"revoke": oauth.BadRequest}},
+		{400, "", map[string]oauth.Class{"token": oauth.Unknown, "revoke": oauth.BadRequest}},
 		{400, "invalid_code", map[string]oauth.Class{"token": oauth.BadRequest, "code": oauth.Dead}},
 		{403, "insufficient_scope", map[string]oauth.Class{"userinfo": oauth.BadScope}},
 	} {

@@ -158,7 +158,8 @@ func (r *Run) held(ctx context.Context) ([]grant.Pair, error) {
 }
 
 // revokePair revokes both tokens of a pair. A provider that ends no access
-// tokens says so by its status; with the refresh token gone it runs out.
+// tokens refuses such a request; with the refresh token gone it runs out. A
+// provider that is busy or down did not say that: it is asked again.
 func (r *Run) revokePair(ctx context.Context, request oauth.Revocation, p grant.Pair, done *Revoked) error {
 	if !p.Refresh.Empty() {
 		if err := r.revokeToken(ctx, request, p.Refresh, "refresh_token"); err != nil {
@@ -171,7 +172,7 @@ func (r *Run) revokePair(ctx context.Context, request oauth.Revocation, p grant.
 	}
 	err := r.revokeToken(ctx, request, p.Access, "access_token")
 	var status *oauth.StatusError
-	if errors.As(err, &status) && !p.Refresh.Empty() {
+	if errors.As(err, &status) && status.Class == oauth.BadRequest && !p.Refresh.Empty() {
 		if p.Expires.After(done.AccessUntil) {
 			done.AccessUntil = p.Expires
 		}

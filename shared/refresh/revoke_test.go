@@ -114,7 +114,7 @@ func TestRevoke_AccessTokensRunOut(t *testing.T) {
 		e := s.revocable()
 		e.answer = func(_ int, r oauth.Revocation) error {
 			if r.Hint == "access_token" {
-				return &oauth.StatusError{Act: "revoking", Status: 400}
+				return &oauth.StatusError{Class: oauth.BadRequest, Act: "revoking", Status: 400}
 			}
 			return nil
 		}
@@ -127,12 +127,17 @@ func TestRevoke_AccessTokensRunOut(t *testing.T) {
 }
 
 // Nobody knows whether the provider heard us: that is said, the grant goes on,
-// and the next try brings it to its end. Killed between the revocation and its
-// record, it is the same.
+// and the next try brings it to its end. So it is when the provider did not come
+// to the access token, and when we are killed between revocation and record.
 func TestRevoke_Repeatable(t *testing.T) {
 	for name, fault := range map[string]func(*step, *ending){
-		"no answer to the refresh token": func(_ *step, e *ending) { e.answer = nthAnswer(1) },
-		"no answer to the access token":  func(_ *step, e *ending) { e.answer = nthAnswer(2) },
+		"no answer to the refresh token": func(_ *step, e *ending) { e.answer = nthFails(1, oauth.ErrNoAnswer) },
+		"no answer to the access token":  func(_ *step, e *ending) { e.answer = nthFails(2, oauth.ErrNoAnswer) },
+		"access token: too many at once": accessRefused(429, oauth.Throttled),
+		"access token: the same by 400":  accessRefused(400, oauth.Throttled),
+		"access token: back in a while":  accessRefused(503, oauth.Outage),
+		"access token: it is broken":     accessRefused(500, oauth.Unknown),
+		"access token: our registration": accessRefused(401, oauth.BadClient),
 		"the record never lands":         func(s *step, _ *ending) { s.failing("Revoke", tries, granttest.NotLanded) },
 		"the lease's answer is lost":     func(s *step, _ *ending) { s.failing("Lease", tries, granttest.NotLanded) },
 	} {
@@ -157,12 +162,18 @@ func TestRevoke_Repeatable(t *testing.T) {
 	}
 }
 
-func nthAnswer(lost int) func(int, oauth.Revocation) error {
+func nthFails(failing int, err error) func(int, oauth.Revocation) error {
 	return func(n int, _ oauth.Revocation) error {
-		if n == lost {
-			return oauth.ErrNoAnswer
+		if n == failing {
+			return err
 		}
 		return nil
+	}
+}
+
+func accessRefused(status int, class oauth.Class) func(*step, *ending) {
+	return func(_ *step, e *ending) {
+		e.answer = nthFails(2, &oauth.StatusError{Class: class, Act: "revoking", Status: status})
 	}
 }
 
