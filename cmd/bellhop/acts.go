@@ -93,13 +93,19 @@ func (x *disableConnection) Run(ctx context.Context, d *desk) error {
 	if err != nil {
 		return err
 	}
-	t := table{rows: [][]string{{"grant", string(g.ID)}, {"tokens revoked", strconv.Itoa(done.Tokens)}},
-		data: map[string]any{"grant": g.ID, "revoked": done.Tokens}}
+	t := table{rows: [][]string{{"grant", string(g.ID)}}}
+	return d.print(d.withRevoked(t, map[string]any{"grant": g.ID}, done))
+}
+
+// withRevoked is t, and its data for programs, with what a revocation came to.
+func (d *desk) withRevoked(t table, data map[string]any, done refresh.Revoked) table {
+	t.rows, data["revoked"] = append(t.rows, []string{"tokens revoked", strconv.Itoa(done.Tokens)}), done.Tokens
 	if !done.AccessUntil.IsZero() {
 		t.rows = append(t.rows, []string{"access token ends by itself", ago(d.now(), done.AccessUntil)})
-		t.data = map[string]any{"grant": g.ID, "revoked": done.Tokens, "access_until": done.AccessUntil}
+		data["access_until"] = done.AccessUntil
 	}
-	return d.print(t)
+	t.data = data
+	return t
 }
 
 // revoke ends all tokens that are held of a grant.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"bellhop/shared/connection"
 	"bellhop/shared/grant"
 	"bellhop/shared/invtest"
+	"bellhop/shared/oauth"
 	"bellhop/shared/profile"
 )
 
@@ -158,6 +160,41 @@ func TestRemove_TheLastTakesTheGrant(t *testing.T) {
 		t.Errorf("again: exit %d, forgotten %v", code, o.forgotten)
 	}
 	o.must("", addLisbon("cloud")...) // its name is free again
+}
+
+// endsNoAccess is a provider that ends refresh tokens only.
+type endsNoAccess struct{}
+
+func (endsNoAccess) Revoke(_ context.Context, _ profile.Token, r oauth.Revocation) error {
+	if r.Hint == "access_token" {
+		return &oauth.StatusError{Class: oauth.BadRequest, Act: "revoking", Status: 400}
+	}
+	return nil
+}
+
+// What the revocation came to is told: it cannot be asked for again.
+func TestRemove_TellsWhatWasRevoked(t *testing.T) {
+	for name, row := range map[string]struct {
+		args, want []string
+		refused    bool // the provider ends no access tokens
+	}{
+		"all":               {nil, []string{"removed lisbon-1", "tokens revoked 2"}, false},
+		"runs out":          {nil, []string{"tokens revoked 1", "access token ends by itself in "}, true},
+		"for programs":      {[]string{"--json"}, []string{`"removed": "lisbon-1"`, `"grant_removed": true`, `"revoked": 1`, `"access_until"`}, true},
+		"all, for programs": {[]string{"--json"}, []string{`"revoked": 2`}, false},
+	} {
+		o := newOffice(t)
+		o.connects()
+		if row.refused {
+			o.desk.cycle.Revoker = endsNoAccess{}
+		}
+		out := strings.Join(strings.Fields(o.must("", append(row.args, "connections", "remove", "lisbon-1", "--revoke")...)), " ")
+		for _, want := range row.want {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: no %s in\n%s", name, want, out)
+			}
+		}
+	}
 }
 
 // What cannot be revoked is not removed either, and stays as it was.

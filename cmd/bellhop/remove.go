@@ -45,8 +45,9 @@ func (x *removeConnection) Run(ctx context.Context, d *desk) error {
 		return err
 	}
 	last := len(served) == 1
+	var revoked refresh.Revoked
 	if last {
-		if err := x.removeGrant(ctx, d, c.Grant); err != nil {
+		if revoked, err = x.removeGrant(ctx, d, c.Grant); err != nil {
 			return err
 		}
 	}
@@ -61,31 +62,40 @@ func (x *removeConnection) Run(ctx context.Context, d *desk) error {
 		kept = string(c.Grant)
 		fmt.Fprintf(d.errs, "bellhop: grant %s stays: %d other connections use it\n", c.Grant, len(served)-1)
 	}
-	return d.print(table{rows: [][]string{{"removed", string(c.ID)}},
-		data: map[string]any{"removed": c.ID, "grant_removed": last, "grant_kept": kept}})
+	data := map[string]any{"removed": c.ID, "grant_removed": last, "grant_kept": kept}
+	t := table{rows: [][]string{{"removed", string(c.ID)}}, data: data}
+	if last && x.Revoke {
+		t = d.withRevoked(t, data, revoked)
+	}
+	return d.print(t)
 }
 
 // removeGrant switches the grant off, so that nobody refreshes it any more, and
 // deletes it where its pairs live, then in the table. One that is gone already
 // was removed by a former run. A revocation that cannot be is refused before.
-func (x *removeConnection) removeGrant(ctx context.Context, d *desk, id grant.ID) error {
+func (x *removeConnection) removeGrant(ctx context.Context, d *desk, id grant.ID) (done refresh.Revoked, err error) {
 	if x.Revoke {
 		if err := refresh.New(d.cycle).Revocable(ctx, id); errors.Is(err, refresh.ErrNoRevocation) {
-			return refuse("%v: run it without --revoke, and let its owner withdraw the consent there", err)
+			return done, refuse("%v: run it without --revoke, and let its owner withdraw the consent there", err)
 		}
 	}
-	err := d.grants.SetEnabled(ctx, id, false, time.Time{})
+	err = d.grants.SetEnabled(ctx, id, false, time.Time{})
 	if errors.Is(err, grant.ErrNotFound) {
-		return nil
+		return done, nil
 	}
 	if err != nil {
-		return fmt.Errorf("disabling grant %s: %w", id, err)
+		return done, fmt.Errorf("disabling grant %s: %w", id, err)
 	}
 	if x.Revoke {
-		if _, err := d.revoke(ctx, id); err != nil {
-			return err
+		if done, err = d.revoke(ctx, id); err != nil {
+			return done, err
 		}
 	}
+	return done, d.deleteGrant(ctx, id)
+}
+
+// deleteGrant deletes a grant that is switched off.
+func (d *desk) deleteGrant(ctx context.Context, id grant.ID) error {
 	g, err := d.grants.Read(ctx, id) // as it is since nobody begins with it any more
 	if err != nil {
 		return err
