@@ -197,6 +197,37 @@ func TestRemove_TellsWhatWasRevoked(t *testing.T) {
 	}
 }
 
+// A pair that is deleted here alone goes on at the provider: that is said, where
+// there is one.
+func TestRemove_TellsOfTokensThatStayGood(t *testing.T) {
+	for name, row := range map[string]struct {
+		before func(*office)
+		args   []string
+		want   bool
+	}{
+		"a pair":  {func(o *office) { o.connects() }, nil, true},
+		"revoked": {func(o *office) { o.connects() }, []string{"--revoke"}, false},
+		"a pair at home": {func(o *office) {
+			if err := o.store.Settle(o.t.Context(), grant.SettleWrite{ID: "lisbon-1", Generation: o.connects().Generation, Ref: "1/v"}); err != nil {
+				o.t.Fatal(err)
+			}
+		}, nil, true},
+		"revoked before": {func(o *office) { o.connects(); o.must("", "connections", "disable", "lisbon-1", "--revoke") }, nil, false},
+		"never connected": {func(o *office) {
+			o.addClients()
+			o.must("", addLisbon("cloud")...)
+		}, nil, false},
+	} {
+		o := newOffice(t)
+		row.before(o)
+		o.passes(time.Minute)
+		_, errs, code := o.run("", append([]string{"connections", "remove", "lisbon-1"}, row.args...)...)
+		if said := strings.Contains(errs, "not revoked") && strings.Contains(errs, "--revoke"); code != exitOK || said != row.want {
+			t.Errorf("%s: exit %d: %s", name, code, errs)
+		}
+	}
+}
+
 // What cannot be revoked is not removed either, and stays as it was.
 func TestRemove_RevokesNothingThere(t *testing.T) {
 	o := newOffice(t)

@@ -103,6 +103,10 @@ func (d *desk) deleteGrant(ctx context.Context, id grant.ID) error {
 	if atWork(g, d.now()) {
 		return fmt.Errorf("grant %s is being refreshed: it is off now, run the same again in half a minute", id)
 	}
+	if g.Inline != nil || g.Ref != "" || len(g.Asides) > 0 { // a revocation leaves none
+		fmt.Fprintf(d.errs, "bellhop: the tokens of grant %s are deleted here but not revoked: they may stay good at the provider "+
+			"until they run out or its owner withdraws the consent (remove --revoke ends them first)\n", id)
+	}
 	if err := d.homes.Clear(ctx, g); err != nil {
 		return fmt.Errorf("deleting the token pairs of grant %s: %w", id, err)
 	}
