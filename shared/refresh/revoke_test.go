@@ -3,6 +3,7 @@ package refresh
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"bellhop/shared/granttest"
 	"bellhop/shared/oauth"
 	"bellhop/shared/profile"
+	"bellhop/shared/secret"
 	"bellhop/shared/secrettest"
 )
 
@@ -86,6 +88,54 @@ func TestRevoke_EveryTokenThatWeHold(t *testing.T) {
 			s.Errorf("a second time: %+v, %v, %d requests", done, err, e.asked)
 		}
 	})
+}
+
+// An answer that was kept because nobody could read it holds tokens all the same,
+// as soon as somebody can.
+func TestRevoke_AnswerThatIsReadAtLast(t *testing.T) {
+	for body, want := range map[string][]string{
+		fmt.Sprintf(`{"access_token":%q,"refresh_token":%q,"token_type":"bearer","expires_in":60}`, secrettest.Mint("access-9"), secrettest.Mint("refresh-9")): {"refresh-9", "access-9", "refresh-0", "access-0"},
+		"<html>": {"refresh-0", "access-0"},
+	} {
+		on(t, func(s *step) {
+			e := s.revocable()
+			raw, err := s.Vault.SealRaw("g", 1, secret.New(body))
+			if err != nil {
+				s.Fatal(err)
+			}
+			s.aside(grant.Aside{Sealed: raw, Base: 1, At: time.Now(), Issued: time.Now(), Raw: true})
+			if _, err := s.Revoke(s.Context(), "g"); err != nil || !slices.Equal(e.revoked, want) {
+				s.Errorf("revoked %v, %v; want %v", e.revoked, err, want)
+			}
+			s.gone()
+		})
+	}
+}
+
+// Tokens of a grant whose endpoint is elsewhere are nobody else's business: they
+// are not sent to the revocation endpoint of the profile.
+func TestRevoke_TokenEndpointElsewhere(t *testing.T) {
+	for url, there := range map[string]bool{"": true, "https://provider.example/eu/token": true, "https://eu.example/token": false} {
+		on(t, func(s *step) {
+			e := s.revocable()
+			s.Registry = withEndpoint{}
+			s.under(func(p *profile.Token) { p.Endpoints.Revoke = "https://provider.example/revoke" })
+			g := s.now()
+			g.ID, g.TokenURL = "there", url
+			sealed, err := s.Vault.Seal(g.ID, 0, pair(0))
+			if err != nil {
+				s.Fatal(err)
+			}
+			g.Inline = &sealed
+			if err := s.store.Create(s.Context(), g); err != nil {
+				s.Fatal(err)
+			}
+			_, err = s.Revoke(s.Context(), g.ID)
+			if there && (err != nil || e.asked != 2) || !there && (!errors.Is(err, ErrNoRevocation) || e.asked != 0) {
+				s.Errorf("token endpoint %q: %v, %d requests", url, err, e.asked)
+			}
+		})
+	}
 }
 
 func TestRevoke_SettledPair(t *testing.T) {
