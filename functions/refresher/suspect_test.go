@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"bellhop/shared/bucket"
+	"bellhop/shared/connection"
 	"bellhop/shared/grant"
 	"bellhop/shared/oauth"
 	"bellhop/shared/secret"
@@ -223,6 +226,63 @@ func TestTrouble_FiftyGrants(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A secret is rotated, and the old one ended, while a warm process still has it in
+// mind: the new one is read before anybody hears of a refusal.
+func TestTrouble_SecretKeptFromBeforeARotation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChain(t, 50, nil)
+		for _, r := range c.processes {
+			r.cycle.Secrets = &keeper{clientSecrets: c.secrets}
+		}
+		right := "s1"
+		c.provider.Refuse = func(r oauth.Request) oauth.Outcome {
+			if r.ClientSecret.Reveal() != right {
+				return oauth.Outcome{Class: oauth.BadClient, Status: 401, Code: "invalid_client"}
+			}
+			return oauth.Outcome{}
+		}
+		c.lives(time.Minute)
+		c.secrets.current, right = "s2", "s2"
+		c.lives(4 * time.Minute)
+		if b := c.bucket(); b.Trouble != nil || !b.AlertDue.IsZero() || c.logged("exchange_held")+c.logged("exchange_failed") > 0 {
+			t.Errorf("trouble %+v, alert due %v", b.Trouble, b.AlertDue)
+		}
+		for _, id := range c.ids {
+			if g := c.read(id); g.Generation < 6 {
+				t.Errorf("%s is at generation %d, held %q", id, g.Generation, g.Held)
+			}
+		}
+		if _, most := c.made(); most > 2 {
+			t.Errorf("%d requests of one lease", most)
+		}
+	})
+}
+
+// keeper is what one process has in mind of the client's secrets, as package
+// secretsmanager's reader has for five minutes.
+type keeper struct {
+	*clientSecrets
+	mu    sync.Mutex
+	kept  connection.Secrets // guarded by mu
+	until time.Time          // guarded by mu
+}
+
+func (k *keeper) ClientSecrets(ctx context.Context, client string) (s connection.Secrets, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !time.Now().Before(k.until) {
+		k.kept, err = k.clientSecrets.ClientSecrets(ctx, client)
+		k.until = time.Now().Add(5 * time.Minute)
+	}
+	return k.kept, err
+}
+
+func (k *keeper) Forget(string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.until = time.Time{}
 }
 
 // One grant for which the provider answers as if it were our registration does

@@ -1,6 +1,10 @@
 package connection
 
-import "bellhop/shared/secret"
+import (
+	"maps"
+
+	"bellhop/shared/secret"
+)
 
 // Secrets are what a client's secret in Secrets Manager holds: everything with
 // which we prove to a provider who we are. Most providers want one secret; some
@@ -24,11 +28,20 @@ func (s Secrets) Empty() bool {
 	return s.Current.Empty() && s.Username.Empty() && s.Password.Empty() && len(s.Headers) == 0
 }
 
-// Tries returns the client secrets in the order in which they are tried: the
-// current one, which may be empty, and the next while there is one.
-func (s Secrets) Tries() []secret.Text {
-	if s.Next.Empty() {
-		return []secret.Text{s.Current}
+// After returns what to try once more when the provider has refused us by the
+// current one of refused, which was read before s; its Current is the one to
+// present. When something that is presented has been changed since, it is s, else
+// s by its Next while there is one. False when all that we have was refused.
+func (s Secrets) After(refused Secrets) (Secrets, bool) {
+	if !s.proves(refused) {
+		return s, true
 	}
-	return []secret.Text{s.Current, s.Next}
+	s.Current, s.Next = s.Next, secret.Text{}
+	return s, !s.Current.Empty()
+}
+
+// proves reports whether both present the same.
+func (s Secrets) proves(t Secrets) bool {
+	return s.Current.Equal(t.Current) && s.Username.Equal(t.Username) && s.Password.Equal(t.Password) &&
+		maps.EqualFunc(s.Headers, t.Headers, secret.Text.Equal)
 }

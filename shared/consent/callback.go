@@ -19,7 +19,7 @@ const (
 	leaseTries  = 3
 	leasePause  = time.Second
 	sendWithin  = 5 * time.Second // from the lease to the first byte of the exchange, so that its end is inside the lease
-	askWithin   = 4 * time.Second // userinfo, revocation
+	askWithin   = 4 * time.Second // userinfo, revocation, our secrets once more
 	commitFor   = 4 * time.Second
 	commitPause = 100 * time.Millisecond
 	commitTries = 6
@@ -153,37 +153,55 @@ func (f *Flow) lease(ctx context.Context, x *exchanged) error {
 	return nil
 }
 
-// exchange presents the code, once; with the client's next secret too when the
-// first one is not ours any more, because then nobody looked at the code. An
+// exchange presents the code, once; with another secret of the client's too when
+// the first one is not ours any more, because then nobody looked at the code. An
 // empty Code means that a pair is in hand.
 func (f *Flow) exchange(ctx context.Context, x *exchanged, code, verifier secret.Text) Code {
-	var ours connection.Secrets
-	if x.profile.Token.NeedsSecret() {
-		var err error
-		if ours, err = f.Clients.ClientSecrets(ctx, x.client.ID); err != nil {
-			return TryLater
+	ours, err := f.secrets(ctx, x)
+	if err != nil {
+		return TryLater
+	}
+	request := oauth.Request{
+		Kind: grant.KindCode, Endpoint: x.endpoints.Token, Introspect: x.endpoints.Introspect, ClientID: x.client.ClientID,
+		Code: code, Verifier: verifier, RedirectURI: x.redirect, Deadline: x.deadline(f.Now()),
+	}
+	f.present(ctx, x, request, ours)
+	if x.out.Class == oauth.BadClient {
+		if again, ok := f.secretsAfter(ctx, x, ours); ok && f.another(ctx, x, x.call+"/next") {
+			f.present(ctx, x, request, again)
 		}
 	}
-	out := oauth.Outcome{}
-	x.headers, x.version = ours.Headers, ours.Version
-	deadline := x.deadline(f.Now())
-	for i, s := range ours.Tries() {
-		if i > 0 && !f.another(ctx, x, x.call+"/next") {
-			break
-		}
-		x.secret = s
-		out = f.Provider.Exchange(ctx, x.profile.Token, oauth.Request{
-			Kind: grant.KindCode, Endpoint: x.endpoints.Token, Introspect: x.endpoints.Introspect,
-			ClientID: x.client.ClientID, ClientSecret: s, Headers: ours.Headers,
-			Code: code, Verifier: verifier, RedirectURI: x.redirect, Deadline: deadline,
-		})
-		if out.Class != oauth.BadClient {
-			break
-		}
-		f.Clients.Forget(x.client.ID)
-	}
+	return judged(x.out.Class)
+}
+
+// present is one request, with the current one of our secrets.
+func (f *Flow) present(ctx context.Context, x *exchanged, r oauth.Request, ours connection.Secrets) {
+	x.secret, x.headers, x.version = ours.Current, ours.Headers, ours.Version
+	r.ClientSecret, r.Headers = ours.Current, ours.Headers
+	out := f.Provider.Exchange(ctx, x.profile.Token, r)
 	x.pair, x.account, x.took, x.out = out.Pair, out.Account, out.Took, out
-	return judged(out.Class)
+}
+
+// secrets reads what proves who we are; nothing where the provider does not ask.
+func (f *Flow) secrets(ctx context.Context, x *exchanged) (connection.Secrets, error) {
+	if !x.profile.Token.NeedsSecret() {
+		return connection.Secrets{}, nil
+	}
+	return f.Clients.ClientSecrets(ctx, x.client.ID)
+}
+
+// secretsAfter reads them once more when those that were kept are refused: a
+// person may have changed them minutes ago. False when there is nothing else to
+// try.
+func (f *Flow) secretsAfter(ctx context.Context, x *exchanged, refused connection.Secrets) (connection.Secrets, bool) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	f.Clients.Forget(x.client.ID)
+	fresh, err := f.secrets(ctx, x)
+	if err != nil {
+		fresh = refused
+	}
+	return fresh.After(refused)
 }
 
 // judged turns the class of a code's exchange into what the owner is told. A

@@ -135,3 +135,22 @@ func TestCallback_OrdinaryConsentSharesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A secret that was changed while a warm process has the former one in mind is
+// tried with the same code, before anybody hears of a refusal.
+func TestCallback_SecretKeptFromBeforeARotation(t *testing.T) {
+	d := newDesk(t)
+	m := d.sharing(bucket.Bucket{})
+	good := d.bank.outcome
+	d.bank.outcome = func(r oauth.Request) oauth.Outcome {
+		if r.ClientSecret.Reveal() != "promoted-secret" {
+			return oauth.Outcome{Class: oauth.BadClient, Status: 401, Code: "invalid_client"}
+		}
+		return good(r)
+	}
+	d.bank.read, d.bank.stored = "current-secret", "promoted-secret"
+	d.ended(d.consents("code-1"), consent.Connected)
+	if b, _ := m.Read(t.Context(), bucket.OfClient("main")); b.Trouble != nil || len(d.bank.requests) != 2 {
+		t.Errorf("trouble %+v after %d requests", b.Trouble, len(d.bank.requests))
+	}
+}

@@ -27,6 +27,10 @@ type step struct {
 	home   *granttest.Home
 	answer oauth.Outcome // of the provider, to everything
 	asked  []oauth.Request
+
+	kept    connection.Secrets // of ours, by this process
+	keptErr error
+	stored  func() (connection.Secrets, error) // what a new look at them finds
 }
 
 var token = profile.Token{
@@ -37,7 +41,8 @@ var token = profile.Token{
 // newStep returns a grant that is due now, its pair inline. Call it inside a
 // synctest bubble.
 func newStep(t *testing.T) *step {
-	s := &step{T: t, store: granttest.NewMemory(), home: &granttest.Home{}}
+	s := &step{T: t, store: granttest.NewMemory(), home: &granttest.Home{}, kept: connection.Secrets{Current: secret.New("s")}}
+	s.stored = func() (connection.Secrets, error) { return s.kept, nil }
 	granttest.Watch(t, s.store)
 	v := vault.New(seal.NewSource(keySet{}, time.Now), map[string]grant.Home{grant.HomeSecrets: s.home})
 	if err := v.Ready(t.Context()); err != nil {
@@ -82,9 +87,9 @@ func (s *step) Client(context.Context, string) (connection.Client, error) {
 }
 
 func (s *step) ClientSecrets(context.Context, string) (connection.Secrets, error) {
-	return connection.Secrets{Current: secret.New("s")}, nil
+	return s.kept, s.keptErr
 }
-func (s *step) Forget(string) {}
+func (s *step) Forget(string) { s.kept, s.keptErr = s.stored() }
 
 type keySet struct{}
 

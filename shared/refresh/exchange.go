@@ -18,6 +18,9 @@ import (
 // no provider is asked, and the exchange is to be resumed as soon as it can.
 const ownPause = 15 * time.Second
 
+// rereadFor bounds the second look at our secrets, within the lease.
+const rereadFor = 2 * time.Second
+
 // Exchange presents the snapshot's credential once. Whatever keeps it from
 // being sent is a class like any other: NotSent, and nothing is lost.
 func (r *Run) Exchange(ctx context.Context) oauth.Outcome {
@@ -42,13 +45,29 @@ func (r *Run) exchange(ctx context.Context) oauth.Outcome {
 	if out.Class != oauth.BadClient {
 		return out
 	}
-	r.c.Secrets.Forget(r.snapshot.Client)
-	if ours.Next.Empty() || !r.admitOther(ctx) {
+	again, ok := r.secretsAfter(ctx, ours)
+	if !ok || !r.admitOther(ctx) {
 		return out
 	}
-	// The provider refused us without looking at the grant, so the other
-	// secret of a rotation is no second exchange.
-	return r.post(ctx, other(r.me), ours.Next)
+	// The provider refused us without looking at the grant, so another secret is
+	// no second exchange.
+	r.share.ours = again
+	return r.post(ctx, other(r.me), again.Current)
+}
+
+// secretsAfter reads our secrets once more when those that were kept are
+// refused: a person may have changed them minutes ago, which is no refusal of
+// ours that anybody should hear of. When they cannot be read there is what was
+// kept. False when there is nothing else to try.
+func (r *Run) secretsAfter(ctx context.Context, refused connection.Secrets) (connection.Secrets, bool) {
+	ctx, cancel := context.WithTimeout(ctx, rereadFor)
+	defer cancel()
+	r.c.Secrets.Forget(r.snapshot.Client)
+	fresh, err := r.secrets(ctx)
+	if err != nil {
+		fresh = refused
+	}
+	return fresh.After(refused)
 }
 
 // secrets reads what the request needs to prove who we are; nothing where the

@@ -2,9 +2,11 @@ package refresh
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	"bellhop/shared/connection"
 	"bellhop/shared/grant"
 	"bellhop/shared/granttest"
 	"bellhop/shared/oauth"
@@ -135,4 +137,43 @@ func TestExchange_GraceEndsMeanwhile(t *testing.T) {
 			s.Errorf("class %s after %d requests: its successor may be in another's hand", out.Class, len(s.asked))
 		}
 	})
+}
+
+// Our registration is refused: what we had kept is read once more, and only what
+// has not been refused yet is presented, once. What is reported is the last try.
+func TestExchange_SecretsAfterARefusal(t *testing.T) {
+	old, fresh := secret.New("old"), secret.New("new")
+	alone := connection.Secrets{Current: old, Version: "v1"}
+	both := connection.Secrets{Current: old, Next: fresh, Version: "v2"}
+	promoted := connection.Secrets{Current: fresh, Version: "v3"}
+	for name, row := range map[string]struct {
+		kept, stored connection.Secrets
+		err          error
+		asked        string
+		version      string
+	}{
+		"nobody has changed it":            {kept: alone, stored: alone, asked: "old", version: "v1"},
+		"promoted since":                   {kept: alone, stored: promoted, asked: "old new", version: "v3"},
+		"stored beside it since":           {kept: alone, stored: both, asked: "old new", version: "v2"},
+		"a rotation that goes on":          {kept: both, stored: both, asked: "old new", version: "v2"},
+		"a rotation that has ended":        {kept: both, stored: promoted, asked: "old new", version: "v3"},
+		"a rotation that was taken back":   {kept: both, stored: alone, asked: "old", version: "v2"},
+		"it cannot be read":                {kept: alone, err: errors.New("unreachable"), asked: "old", version: "v1"},
+		"a rotation that cannot be read":   {kept: both, err: errors.New("unreachable"), asked: "old new", version: "v2"},
+		"it was changed, not what is sent": {kept: alone, stored: connection.Secrets{Current: old, Version: "v4"}, asked: "old", version: "v1"},
+	} {
+		on(t, func(s *step) {
+			s.kept, s.answer = row.kept, oauth.Outcome{Class: oauth.BadClient, Status: 401, Code: "invalid_client"}
+			s.stored = func() (connection.Secrets, error) { return row.stored, row.err }
+			r := s.leases()
+			out := r.Exchange(s.Context())
+			var asked []string
+			for _, q := range s.asked {
+				asked = append(asked, q.ClientSecret.Reveal())
+			}
+			if got := strings.Join(asked, " "); out.Class != oauth.BadClient || got != row.asked || r.share.ours.Version != row.version {
+				s.Errorf("%s: %s after asking with %q, reported as %s; want %q, %s", name, out.Class, got, r.share.ours.Version, row.asked, row.version)
+			}
+		})
+	}
 }

@@ -84,8 +84,8 @@ func (r *Reader) ClientSecrets(ctx context.Context, client string) (connection.S
 	return s, nil
 }
 
-// Forget makes the next ClientSecrets ask again: after the provider refused
-// both, a person may have put a new one a moment ago.
+// Forget makes the next ClientSecrets ask again: after the provider refused what
+// was kept, a person may have put a new one a moment ago.
 func (r *Reader) Forget(client string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
