@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -23,7 +24,8 @@ type Trouble struct {
 	Status int
 	// Payload is a keyed digest of the request that was refused, never the
 	// request; SecretVersion the version of the client's secret that it carried.
-	// They are those of the latest refusal.
+	// They are those of the latest refusal; one without a digest, when nobody could
+	// make it, leaves the former.
 	Payload       string
 	SecretVersion string
 	// Tried is the nonce of the latest exchange that was let through to see
@@ -149,7 +151,7 @@ func (b Bucket) ClientRefused(r ClientRefusal, now time.Time) Bucket {
 		}
 	}
 	t.NextTry = later(t.NextTry, now.Add(t.holdsFor()))
-	t.Code, t.Status, t.Payload, t.SecretVersion = r.Code, r.Status, r.Payload, r.SecretVersion
+	t.Code, t.Status, t.Payload, t.SecretVersion = r.Code, r.Status, cmp.Or(r.Payload, t.Payload), r.SecretVersion
 	b.Trouble = &t
 	return b
 }

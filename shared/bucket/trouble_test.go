@@ -26,6 +26,20 @@ func TestTrouble_OneEpisode(t *testing.T) {
 	}
 }
 
+// A refusal whose digest nobody could make says what else it knows, and leaves the
+// digest of the one before; a new episode begins with none.
+func TestTrouble_NoDigest(t *testing.T) {
+	b := refused(bucket.Bucket{}, "v1", noon).ClientRefused(bucket.ClientRefusal{Status: 400, SecretVersion: "v2"}, noon)
+	if tr := b.Trouble; tr.Payload != "00ff" || tr.Status != 400 || tr.SecretVersion != "v2" {
+		t.Errorf("trouble %+v", tr)
+	}
+	b = b.ClientAccepted("g1", noon)
+	b.AlertDue = time.Time{} // told
+	if tr := b.ClientRefused(bucket.ClientRefusal{Status: 401}, noon).Trouble; tr.Episode != 2 || tr.Payload != "" {
+		t.Errorf("trouble %+v", tr)
+	}
+}
+
 // refused is a bucket whose client was refused twice at that time.
 func refused(b bucket.Bucket, version string, at time.Time) bucket.Bucket {
 	return b.ClientRefused(refusal(version, "g1"), at).ClientRefused(refusal(version, "g2"), at)

@@ -35,6 +35,7 @@ type exchanged struct {
 	waiting     int
 	secret      secret.Text // that the token endpoint took
 	version     string      // of the client's secrets
+	payload     string      // digest of the request that was refused
 	headers     map[string]secret.Text
 	pair        grant.Pair
 	account     string
@@ -180,6 +181,9 @@ func (f *Flow) present(ctx context.Context, x *exchanged, r oauth.Request, ours 
 	r.ClientSecret, r.Headers = ours.Current, ours.Headers
 	out := f.Provider.Exchange(ctx, x.profile.Token, r)
 	x.pair, x.account, x.took, x.out = out.Pair, out.Account, out.Took, out
+	if out.Class == oauth.BadClient {
+		x.payload = f.digest(ctx, x, r)
+	}
 }
 
 // secrets reads what proves who we are; nothing where the provider does not ask.

@@ -62,13 +62,15 @@ type provider interface {
 	Revoke(ctx context.Context, p profile.Token, r oauth.Revocation) error
 }
 
-// vault seals and settles pairs, and keeps what a state must remember.
+// vault seals and settles pairs, keeps what a state must remember, and makes keyed
+// digests.
 type vault interface {
 	Ready(ctx context.Context) error
 	Seal(id grant.ID, base int64, p grant.Pair) (grant.Sealed, error)
 	Settle(ctx context.Context, g grant.Grant, p grant.Pair) (ref string, at grant.Placement, err error)
 	SealBytes(ctx context.Context, label string, plain []byte) (grant.Sealed, error)
 	OpenBytes(ctx context.Context, label string, s grant.Sealed) ([]byte, error)
+	Digest(ctx context.Context, purpose string, text secret.Text) (string, error)
 }
 
 // clients knows the secrets of our registrations. Forget drops what is cached of

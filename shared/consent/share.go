@@ -10,6 +10,7 @@ import (
 	"bellhop/shared/grant"
 	"bellhop/shared/oauth"
 	"bellhop/shared/profile"
+	"bellhop/shared/secret"
 )
 
 // How often, and for how long in all, a code asks for its client's turn: an
@@ -106,6 +107,16 @@ func (f *Flow) another(ctx context.Context, x *exchanged, name string) bool {
 	return err == nil && no.Goes()
 }
 
+// digest names a request that was refused, for people to see whether what they
+// changed is what was sent. Without keys there is none.
+func (f *Flow) digest(ctx context.Context, x *exchanged, r oauth.Request) string {
+	key, err := f.Vault.Digest(ctx, oauth.DigestPurpose, secret.New(x.client.ID))
+	if err != nil {
+		return ""
+	}
+	return oauth.Digest(secret.New(key), x.profile.Token, r)
+}
+
 // leave tells the client's grants what came of the code: a call that was not
 // made, a turn that is over, an endpoint that wants to be left alone, a
 // registration that is refused or is not. Ordinarily there is nothing to tell, and
@@ -140,7 +151,9 @@ func (x *exchanged) left(b bucket.Bucket, now time.Time) bucket.Bucket {
 	case oauth.Issued, oauth.Dead, oauth.BadScope:
 		return b.Leave(x.call).ClientAccepted(string(x.grant.ID), now)
 	case oauth.BadClient:
-		return b.Leave(x.call).ClientRefused(bucket.ClientRefusal{Code: out.Code, Status: out.Status, SecretVersion: x.version}, now)
+		return b.Leave(x.call).ClientRefused(bucket.ClientRefusal{
+			Code: out.Code, Status: out.Status, Payload: x.payload, SecretVersion: x.version,
+		}, now)
 	case oauth.Unknown: // the request may be acting still, until its turn runs out
 		return b
 	default:

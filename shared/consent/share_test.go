@@ -8,6 +8,7 @@ import (
 	"bellhop/shared/buckettest"
 	"bellhop/shared/consent"
 	"bellhop/shared/oauth"
+	"bellhop/shared/profile"
 	"bellhop/shared/secret"
 )
 
@@ -83,7 +84,7 @@ func TestCallback_RefusedRegistrationIsTold(t *testing.T) {
 	d.ended(d.consents("code-2"), consent.Misconfigured)
 	b, _ := m.Read(t.Context(), bucket.OfClient("main"))
 	if tr := b.Trouble; !b.Troubled() || !tr.Ours() || tr.Code != "invalid_client" || tr.Status != 401 ||
-		tr.SecretVersion != "v-current-secret" || !b.AlertDue.Equal(d.clock) {
+		tr.SecretVersion != "v-current-secret" || tr.Payload != d.digest() || !b.AlertDue.Equal(d.clock) {
 		t.Errorf("trouble %+v, alert due %v", b.Trouble, b.AlertDue)
 	}
 	d.bank.outcome = good
@@ -91,6 +92,16 @@ func TestCallback_RefusedRegistrationIsTold(t *testing.T) {
 	if b, _ := m.Read(t.Context(), bucket.OfClient("main")); b.Troubled() {
 		t.Errorf("trouble %+v", b.Trouble)
 	}
+}
+
+// digest is the one that the latest request must be known by.
+func (d *desk) digest() string {
+	d.t.Helper()
+	key, err := d.Vault.Digest(d.t.Context(), oauth.DigestPurpose, secret.New("main"))
+	d.must(err)
+	p, err := profile.ByName("cloudbeds")
+	d.must(err)
+	return oauth.Digest(secret.New(key), p.Token, d.bank.requests[len(d.bank.requests)-1])
 }
 
 // The registration is refused for one grant alone, until its owner connects it

@@ -10,6 +10,10 @@ import (
 	"bellhop/shared/secret"
 )
 
+// DigestPurpose is what a key for [Digest] is derived for: it is the stack's keyed
+// digest of our client's id, for this purpose.
+const DigestPurpose = "token request"
+
 // Digest names the payload of a request without telling it: two requests with
 // the same digest said the same, and without the key nobody can find out what.
 // It is for the report of a refused registration, where people must see

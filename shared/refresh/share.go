@@ -168,7 +168,7 @@ func (r *Run) digest(ctx context.Context, q oauth.Request) string {
 	if r.c.Digests == nil {
 		return ""
 	}
-	key, err := r.c.Digests.Digest(ctx, "token request", secret.New(r.snapshot.Client))
+	key, err := r.c.Digests.Digest(ctx, oauth.DigestPurpose, secret.New(r.snapshot.Client))
 	if err != nil {
 		return ""
 	}
