@@ -188,6 +188,9 @@ func TestWire_PutsItTogether(t *testing.T) {
 	if _, heeds := r.cycle.Exchange.(*silence); !heeds {
 		t.Error("a token endpoint that hangs may take every environment")
 	}
+	if r.cycle.Digests == nil {
+		t.Error("nobody hears which request was refused")
+	}
 	if err != nil || r.cycle.Store == nil || r.sweeper.rates == nil || r.wakes == nil {
 		t.Errorf("%+v, %v", r, err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -192,9 +193,10 @@ func TestSuspect_ThrottledMeanwhile(t *testing.T) {
 func TestTrouble_FiftyGrants(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newChain(t, 50, nil)
-		right := "s2"
+		right, refused := "s2", refusals{}
 		c.provider.Refuse = func(r oauth.Request) oauth.Outcome {
 			if r.ClientSecret.Reveal() != right {
+				refused.add(r)
 				return oauth.Outcome{Class: oauth.BadClient, Status: 401, Code: "invalid_client"}
 			}
 			return oauth.Outcome{}
@@ -204,6 +206,9 @@ func TestTrouble_FiftyGrants(t *testing.T) {
 		if trouble == nil || trouble.Episode != 1 || trouble.Code != "invalid_client" || trouble.Status != 401 ||
 			trouble.SecretVersion != "v-s1" || len(trouble.Payload) != 16 || c.bucket().AlertDue.IsZero() {
 			t.Errorf("trouble %+v", trouble)
+		}
+		if is := refused.digests(c); !slices.Contains(is, trouble.Payload) {
+			t.Errorf("digest %s, want one of %v", trouble.Payload, is)
 		}
 		if all, _ := c.made(); all > 2*5+2*10 {
 			t.Errorf("%d calls in half an hour: they hammer", all)
@@ -226,6 +231,33 @@ func TestTrouble_FiftyGrants(t *testing.T) {
 			}
 		}
 	})
+}
+
+// refusals are the requests with which our registration was refused.
+type refusals struct {
+	mu       sync.Mutex
+	requests []oauth.Request // guarded by mu
+}
+
+func (f *refusals) add(r oauth.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests = append(f.requests, r)
+}
+
+// digests are what they must be known by: under a key of the stack's own, made
+// for this client and for nothing else.
+func (f *refusals) digests(c *chain) (all []string) {
+	key, err := c.vault.Digest(c.Context(), "token request", secret.New("main"))
+	if err != nil {
+		c.Fatal(err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.requests {
+		all = append(all, oauth.Digest(secret.New(key), c.profile.Token, r))
+	}
+	return all
 }
 
 // A secret is rotated, and the old one ended, while a warm process still has it in

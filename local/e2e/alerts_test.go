@@ -47,6 +47,8 @@ type notice struct {
 		Reason      string `json:"reason"`
 		Waiting     *int   `json:"cells_waiting"`
 		Reconnect   string `json:"reconnect_url"`
+		Version     string `json:"secret_version"`
+		Digest      string `json:"payload_digest"`
 		Connections []struct {
 			Connection string `json:"connection"`
 			Hotel      string `json:"hotel"`

@@ -25,7 +25,9 @@ func bringTheRightSecret(t *testing.T, w *world) {
 	}
 	h.bringForward(t)
 	w.awaitEvent(t, 20*time.Second, "exchange_held", "grant", h.grant)
-	w.awaitClientAlert(t, h.client, "client.attention_required")
+	if told := w.awaitClientAlert(t, h.client, "client.attention_required").Data; told.Version == "" || len(told.Digest) != 16 {
+		t.Errorf("secret version %q, digest %q: nobody hears what was tried", told.Version, told.Digest)
+	}
 
 	w.must(t, c.Secret+"\n", "clients", "rotate", h.client) // waits until another secret may be tried
 	w.awaitClientAlert(t, h.client, "client.recovered")
@@ -41,13 +43,14 @@ func bringTheRightSecret(t *testing.T, w *world) {
 }
 
 // awaitClientAlert waits for the one message of that type about a client.
-func (w *world) awaitClientAlert(t *testing.T, client, kind string) {
+func (w *world) awaitClientAlert(t *testing.T, client, kind string) (told notice) {
 	t.Helper()
 	eventually(t, 30*time.Second, kind+" about "+client, func() string {
 		found := 0
 		for _, m := range w.alerts.all() {
 			if m.notice.Data.Client == client && m.notice.Type == kind && m.signed {
 				found++
+				told = m.notice
 			}
 		}
 		switch found {
@@ -59,4 +62,5 @@ func (w *world) awaitClientAlert(t *testing.T, client, kind string) {
 		t.Fatalf("%d messages, want one", found)
 		return ""
 	})
+	return told
 }

@@ -1,6 +1,7 @@
 package refresh
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -107,16 +108,23 @@ func TestVerdict_ReasonAsTold(t *testing.T) {
 }
 
 func TestScopeVerdict_NamesWhatIsMissing(t *testing.T) {
-	on(t, func(s *step) {
-		r := s.leases()
-		r.profile.Token.Scopes = []string{"rates:read", "rates:write"}
-		if _, err := r.Conclude(s.Context(), oauth.Outcome{Class: oauth.BadScope}); err != nil {
-			s.Fatal(err)
-		}
-		if g := s.now(); g.Health != grant.ScopeUpdateRequired || len(g.Missing) != 1 || g.Missing[0] != "rates:write" || !g.WakeAt.IsZero() {
-			s.Errorf("%s, missing %v, wake %v", g.Health, g.Missing, g.WakeAt)
-		}
-	})
+	wide := []string{"rates:read", "rates:write"}
+	for name, row := range map[string]struct{ profile, asks, missing []string }{
+		"of the profile's":             {profile: wide, missing: wide[1:]},
+		"of the grant's own":           {profile: wide[:1], asks: wide, missing: wide[1:]},
+		"all of them, for want of one": {profile: wide, asks: wide[:1], missing: wide[:1]},
+	} {
+		on(t, func(s *step) {
+			r := s.leases()
+			r.profile.Token.Scopes, r.snapshot.Asks = row.profile, row.asks
+			if _, err := r.Conclude(s.Context(), oauth.Outcome{Class: oauth.BadScope}); err != nil {
+				s.Fatal(err)
+			}
+			if g := s.now(); g.Health != grant.ScopeUpdateRequired || !slices.Equal(g.Missing, row.missing) || !g.WakeAt.IsZero() {
+				s.Errorf("%s: %s, missing %v, wake %v", name, g.Health, g.Missing, g.WakeAt)
+			}
+		})
+	}
 }
 
 // What is kept aside does not speak against it, and stays: else the same request
