@@ -52,8 +52,8 @@ func (r *refresher) Handle(ctx context.Context, raw json.RawMessage) (any, error
 // answers when to look again, zero when the grant's own wake is soon enough.
 func (r *refresher) refresh(ctx context.Context, w refresh.Wake) (again time.Time, err error) {
 	run, err := r.cycle.Lease(ctx, w)
-	if errors.Is(err, refresh.ErrNotNow) || errors.Is(err, grant.ErrNotFound) {
-		return refresh.Due(err), nil // too early, or another worker has it: a normal result
+	if errors.Is(err, refresh.ErrNotNow) || errors.Is(err, refresh.ErrNoKeys) || errors.Is(err, grant.ErrNotFound) {
+		return refresh.Due(err), nil // too early, another worker has it, or no keys yet: a normal result
 	}
 	if err != nil {
 		return time.Time{}, err

@@ -39,6 +39,9 @@ var (
 	// grant is not due, switched off, waits for a person, or another worker
 	// has it. A normal result.
 	ErrNotNow = errors.New("grant is not to be refreshed by this worker now")
+	// ErrNoKeys says that the keys could not be read, without which no answer can
+	// be sealed: nothing was presented, and the grant is looked at again soon.
+	ErrNoKeys = errors.New("no keys are here to seal an answer with")
 	// ErrNoTime says that too little of the function's time is left.
 	ErrNoTime = errors.New("too little time is left for an exchange")
 )

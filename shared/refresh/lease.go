@@ -8,6 +8,7 @@ import (
 
 	"bellhop/shared/connection"
 	"bellhop/shared/grant"
+	"bellhop/shared/oauth"
 	"bellhop/shared/profile"
 )
 
@@ -55,8 +56,9 @@ type Run struct {
 // writes the attempt. It is the first call of a refresh whenever the wake says
 // what was seen of the grant: what a read would have told is asked by the
 // lease's own condition, and told by the item that refuses it. ErrNotNow when
-// there is nothing to do; ErrNoTime when it is too late to begin;
-// [grant.ErrNotFound] when there is no such grant.
+// there is nothing to do; ErrNoKeys when the answer could not be sealed;
+// ErrNoTime when it is too late to begin; [grant.ErrNotFound] when there is no
+// such grant.
 func (c *Cycle) Lease(ctx context.Context, w Wake) (*Run, error) {
 	if w.Generation == 0 || w.Client == "" {
 		g, err := c.look(ctx, w)
@@ -83,6 +85,7 @@ func (c *Cycle) take(ctx context.Context, w Wake) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	keys := c.Vault.Ready(ctx) // before the lease, which would only wait for it
 	if !c.enough(ctx) {
 		return nil, ErrNoTime
 	}
@@ -93,12 +96,17 @@ func (c *Cycle) take(ctx context.Context, w Wake) (*Run, error) {
 	}); err != nil {
 		return nil, err
 	}
-	return r, r.fits(ctx)
+	if err := r.fits(ctx); err != nil {
+		return nil, err
+	}
+	if keys != nil {
+		return nil, r.keyless(ctx, keys)
+	}
+	return r, nil
 }
 
 // begin gathers what a lease would only wait for, so that it is held no longer
-// than needed: profile, client, and the keys without which no answer could be
-// sealed. All of them are kept in the process.
+// than needed: profile and client. Both are kept in the process.
 func (c *Cycle) begin(ctx context.Context, w Wake) (*Run, error) {
 	client, err := c.Registry.Client(ctx, w.Client)
 	if err != nil {
@@ -107,9 +115,6 @@ func (c *Cycle) begin(ctx context.Context, w Wake) (*Run, error) {
 	p, err := c.Profile(client.Provider)
 	if err != nil {
 		return nil, fmt.Errorf("profile of grant %s: %w", w.Grant, err)
-	}
-	if err := c.Vault.Ready(ctx); err != nil {
-		return nil, fmt.Errorf("keys for grant %s: %w", w.Grant, err)
 	}
 	return &Run{c: c, me: c.Nonce(), wake: w, profile: p, client: client, report: report{began: c.Now()}}, nil
 }
@@ -151,6 +156,22 @@ func (r *Run) fits(ctx context.Context) error {
 		return &staleError{r.snapshot}
 	}
 	return nil
+}
+
+// keyless ends a run whose answer could not be sealed, before anything can be
+// presented in it. It took the lease all the same, for only who holds it may move
+// the grant's wake: if that stayed in the past, each message about the grant
+// would come back until it is a dead letter, and the sweep call ever more seldom.
+func (r *Run) keyless(ctx context.Context, cause error) error {
+	defer r.End(ctx)
+	out := oauth.Outcome{Class: oauth.NotSent, Cause: "keys", RetryAt: r.c.Now().Add(ownPause)}
+	r.report.answered(out)
+	r.report.err = cause
+	again, err := r.comeAgain(ctx, out)
+	if err != nil {
+		return err
+	}
+	return &laterError{due: again, err: fmt.Errorf("%w: %w", ErrNoKeys, cause)}
 }
 
 // mine reports whether the item shows my lease and my attempt.

@@ -1,12 +1,16 @@
 package refresh
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"bellhop/shared/event"
 	"bellhop/shared/grant"
 	"bellhop/shared/granttest"
 	"bellhop/shared/oauth"
@@ -96,12 +100,31 @@ func TestLease_NoSuchGrant(t *testing.T) {
 	})
 }
 
-// Without keys no answer could be sealed, so nothing is asked for.
+// Without keys no answer could be sealed, so nothing is asked for. The grant's
+// wake moves all the same, time and again by as much: the next messages about it
+// find nothing to do.
 func TestLease_NoKeys(t *testing.T) {
 	on(t, func(s *step) {
-		s.Vault = keyless{s.Vault}
-		if _, err := s.Lease(s.Context(), Wake{Grant: "g"}); err == nil || s.now().Lease != nil {
-			s.Errorf("leased without keys: %v", err)
+		var log bytes.Buffer
+		s.Vault, s.Cycle.Log = keyless{s.Vault}, event.New(&log, slog.LevelInfo, "test")
+		for range 20 {
+			r, err := s.Lease(s.Context(), Wake{Grant: "g"})
+			if r != nil || err == nil || s.now().Lease != nil {
+				s.Fatalf("leased without keys: %v", err)
+			}
+			g, soon := s.now(), time.Now().Add(ownPause+grant.WakeEarly)
+			if !errors.Is(err, ErrNoKeys) || !Due(err).Equal(soon) || !g.WakeAt.Equal(soon) || len(g.Attempts) != 0 {
+				s.Fatalf("%v, due %v, wake %v, attempts %v; want all at %v", err, Due(err), g.WakeAt, g.Attempts, soon)
+			}
+			time.Sleep(time.Until(soon))
+		}
+		for _, said := range []string{`"event":"exchange_failed"`, `"class":"not_sent"`, `"cause":"keys"`, `"error":"no keys"`, `"retry_at":`} {
+			if strings.Count(log.String(), said) != 20 {
+				s.Errorf("%s is said %d times in\n%s", said, strings.Count(log.String(), said), log.String())
+			}
+		}
+		if len(s.asked) != 0 {
+			s.Error("the provider was asked")
 		}
 	})
 }

@@ -72,21 +72,24 @@ func soon(g grant.Grant) time.Duration {
 	return longestSoon
 }
 
-// earlyError is an [ErrNotNow] that knows when.
-type earlyError struct{ due time.Time }
+// laterError is an [ErrNotNow] or an [ErrNoKeys] that knows when.
+type laterError struct {
+	due time.Time
+	err error
+}
 
 // Error implements error.
-func (e *earlyError) Error() string { return "wake came before the grant is due" }
+func (e *laterError) Error() string { return e.err.Error() }
 
-// Is makes it an [ErrNotNow].
-func (e *earlyError) Is(target error) bool { return target == ErrNotNow }
+// Unwrap returns which of the two it is.
+func (e *laterError) Unwrap() error { return e.err }
 
-// Due is when to look again after an [ErrNotNow]: soon after a wake that came a
-// little early, zero for whenever the grant's own wake comes.
+// Due is when to look again after an [ErrNoKeys], or after an [ErrNotNow] whose
+// wake came a little early; zero for whenever the grant's own wake comes.
 func Due(err error) time.Time {
-	var early *earlyError
-	if errors.As(err, &early) {
-		return early.due
+	var later *laterError
+	if errors.As(err, &later) {
+		return later.due
 	}
 	return time.Time{}
 }
@@ -96,7 +99,7 @@ func early(g grant.Grant, now time.Time) error {
 	if g.WakeAt.IsZero() || g.WakeAt.After(now.Add(soon(g))) || !g.Leasable(now) {
 		return ErrNotNow
 	}
-	return &earlyError{due: g.WakeAt}
+	return &laterError{due: g.WakeAt, err: ErrNotNow}
 }
 
 // lost notes that another worker has the lease, seen at the read or at the

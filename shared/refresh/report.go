@@ -16,7 +16,8 @@ type report struct {
 	name    event.Name // empty for a run that is not worth an event
 	came    string     // to what, in a bounded vocabulary
 	answer  oauth.Outcome
-	asked   bool // an exchange was begun
+	err     error // our own, behind an answer that nobody was asked for
+	asked   bool  // an exchange was begun
 	verdict grant.VerdictWrite
 	home    string // "settled", "deferred", or empty when nothing was committed
 	moved   bool   // the generation is one further than the snapshot's
@@ -110,6 +111,9 @@ func (r *Run) attrs() []slog.Attr {
 	}
 	attrs = append(attrs, said("code", p.answer.Code)...)
 	attrs = append(attrs, said("cause", p.answer.Cause)...)
+	if p.err != nil {
+		attrs = append(attrs, slog.String("error", p.err.Error()))
+	}
 	attrs = append(attrs, said("home", p.home)...)
 	attrs = append(attrs, when("expires", p.expires)...)
 	attrs = append(attrs, when("retry_at", p.answer.RetryAt)...)

@@ -83,6 +83,9 @@ func (c *Cycle) revocation(ctx context.Context, id grant.ID) (*Run, string, erro
 	if err != nil {
 		return nil, "", err
 	}
+	if err := c.Vault.Ready(ctx); err != nil {
+		return nil, "", fmt.Errorf("keys for grant %s: %w", id, err)
+	}
 	endpoint := r.client.EndpointsOver(r.profile.Token.Endpoints).With(g.TokenURL).Revoke
 	if endpoint == "" {
 		return nil, "", fmt.Errorf("revoking grant %s: %w", id, ErrNoRevocation)

@@ -296,6 +296,18 @@ func TestRevoke_AnAnswerCameMeanwhile(t *testing.T) {
 	})
 }
 
+// Without keys no pair can be opened: nothing begins.
+func TestRevoke_NoKeys(t *testing.T) {
+	on(t, func(s *step) {
+		e, before := s.revocable(), s.now()
+		s.Vault = keyless{s.Vault}
+		if _, err := s.Revoke(s.Context(), "g"); err == nil || e.asked != 0 {
+			s.Errorf("revoked without keys: %v, %d requests", err, e.asked)
+		}
+		granttest.Same(s.T, s.now(), before)
+	})
+}
+
 func TestRevoke_NothingToRevoke(t *testing.T) {
 	on(t, func(s *step) {
 		s.revocable()

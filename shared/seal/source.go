@@ -17,6 +17,9 @@ const (
 	// full of garbage must not become a flood of requests, and a key that was
 	// made this moment, and is not seen yet, must not be unknown for long.
 	refetchAfter = 2 * time.Second
+	// fetchFor bounds every fetch. It is short of what an invocation can spare
+	// before an exchange: a service that hangs costs one look at a grant.
+	fetchFor = 3 * time.Second
 	// askFor is how long an answer is waited for when a key set is here that
 	// will do: a service that hangs must not hold up an exchange for a newer
 	// one. After that it is left alone for restFor. As long is waited for what
@@ -156,6 +159,8 @@ func (s *Source) held() (*KeySet, time.Duration) {
 // fetch asks without holding the lock. Two who ask at once both get an answer,
 // and the later one stays.
 func (s *Source) fetch(ctx context.Context) (*KeySet, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchFor)
+	defer cancel()
 	text, err := s.from.Keys(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("fetching the key set: %w", err)

@@ -104,6 +104,24 @@ func TestSource_AServiceThatHangsHoldsNobodyUp(t *testing.T) {
 	})
 }
 
+// Neither does it hold up a process that has no key set yet, which asks for one
+// each time.
+func TestSource_TheFirstFetchHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away := &hung{}
+		src := NewSource(away, nil)
+		for range 3 {
+			began := time.Now()
+			if k, err := src.Keys(t.Context()); err == nil || k != nil || time.Since(began) != 3*time.Second {
+				t.Errorf("a key set out of nothing, or %v after %v", err, time.Since(began))
+			}
+		}
+		if away.asked != 3 {
+			t.Errorf("asked %d times", away.asked)
+		}
+	})
+}
+
 func TestSource_NothingYet(t *testing.T) {
 	src, shelf, _ := newSource()
 	if _, err := src.Held(); !errors.Is(err, ErrNotReady) {

@@ -123,9 +123,17 @@ func (s *service) put(name, text string) {
 	_, _ = s.CreateSecret(context.Background(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: &text})
 }
 
-// starts is a process that begins: it has fetched its keys, and the client's
+// starts is a process that has begun: it has fetched its keys, and the client's
 // secret when it may.
 func (h *hotel) starts(keep int) {
+	h.Helper()
+	if err := h.begins(keep).Ready(h.Context()); err != nil {
+		h.Fatal(err)
+	}
+}
+
+// begins is a process of this moment: it has nothing yet.
+func (h *hotel) begins(keep int) *vault.Vault {
 	h.Helper()
 	log := event.New(&h.log, slog.LevelInfo, "test")
 	var err error
@@ -134,9 +142,6 @@ func (h *hotel) starts(keep int) {
 		h.Fatal(err)
 	}
 	v := vault.New(seal.NewSource(KeySet{API: h.weather, ID: "bellhop/keys"}, nil), map[string]grant.Home{grant.HomeSecrets: h.home})
-	if err := v.Ready(h.Context()); err != nil {
-		h.Fatal(err)
-	}
 	nonces := len(h.exchanged) * 1000
 	h.cycle = refresh.New(refresh.Config{
 		Store: h.store, Vault: v, Exchange: h, Registry: h, Log: log, Now: time.Now,
@@ -146,6 +151,7 @@ func (h *hotel) starts(keep int) {
 		},
 		Nonce: func() grant.Nonce { nonces++; return grant.Nonce(fmt.Sprintf("n%d", nonces)) },
 	})
+	return v
 }
 
 func (h *hotel) Client(context.Context, string) (connection.Client, error) {
@@ -201,6 +207,9 @@ func (h *hotel) lives(d time.Duration) {
 		}
 		time.Sleep(time.Until(at))
 		h.refreshes()
+		if h.grant().WakeAt.Equal(at) {
+			h.Fatal("the grant's wake stands still")
+		}
 	}
 }
 

@@ -114,38 +114,44 @@ func TestHour_NothingAnswersAWarmProcess(t *testing.T) {
 	}
 }
 
-// One that does not, because it has just begun, cannot open what has moved
-// home. It presents nothing, loses nothing, and exchanges as soon as it may
-// read.
+// One that does not, because it keeps none or has just begun, cannot open what
+// has moved home; without keys it could not even seal an answer. It presents
+// nothing, loses nothing, and exchanges as soon as it may read.
 func TestHour_NothingAnswersAColdProcess(t *testing.T) {
 	for name, err := range readsRefused {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				h := newHotel(t, 0)
-				h.lives(15 * time.Minute)
-				before := h.grant()
-				done, looked := len(h.exchanged), h.looks
-				h.weather.refuse = func(ctx context.Context, op string) error {
-					if op == "GetSecretValue" {
-						return err(ctx)
-					}
-					return nil
-				}
-				h.lives(time.Hour)
-				if g := h.grant(); g.Generation != before.Generation || g.Health != grant.OK || g.Ref != before.Ref || len(h.exchanged) != done {
-					t.Errorf("generation %d, %s, ref %s after %d exchanges", g.Generation, g.Health, g.Ref, len(h.exchanged)-done)
-				}
-				if n := h.looks - looked; n < 180 {
-					t.Errorf("looked %d times in the hour: the pause grew", n)
-				}
-				h.weather.refuse = nil
-				h.lives(soonAfter)
-				if g := h.grant(); g.Generation != before.Generation+1 || h.provider.MostPresented() != 1 {
-					t.Errorf("%v after the hour: generation %d, a token presented %d times", soonAfter, g.Generation, h.provider.MostPresented())
-				}
-			})
+		t.Run(name, func(t *testing.T) { hourWithoutReads(t, err, func(*hotel) {}) })
+		t.Run(name+", and it is new", func(t *testing.T) {
+			hourWithoutReads(t, err, func(h *hotel) { h.begins(0) })
 		})
 	}
+}
+
+func hourWithoutReads(t *testing.T, err func(context.Context) error, begin func(*hotel)) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHotel(t, 0)
+		h.lives(15 * time.Minute)
+		before := h.grant()
+		done, looked := len(h.exchanged), h.looks
+		h.weather.refuse = func(ctx context.Context, op string) error {
+			if op == "GetSecretValue" {
+				return err(ctx)
+			}
+			return nil
+		}
+		begin(h)
+		h.lives(time.Hour)
+		if g := h.grant(); g.Generation != before.Generation || g.Health != grant.OK || g.Ref != before.Ref || len(h.exchanged) != done {
+			t.Errorf("generation %d, %s, ref %s after %d exchanges", g.Generation, g.Health, g.Ref, len(h.exchanged)-done)
+		}
+		if n := h.looks - looked; n < 180 {
+			t.Errorf("looked %d times in the hour: the pause grew", n)
+		}
+		h.weather.refuse = nil
+		h.lives(soonAfter)
+		if g := h.grant(); g.Generation != before.Generation+1 || h.provider.MostPresented() != 1 {
+			t.Errorf("%v after the hour: generation %d, a token presented %d times", soonAfter, g.Generation, h.provider.MostPresented())
+		}
+	})
 }
 
 // soonAfter is how long after the service's return the exchange is resumed.
