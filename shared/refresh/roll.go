@@ -32,7 +32,7 @@ func (r *Run) Roll(ctx context.Context, plan grant.Plan) (again time.Time, err e
 		if w.Former, err = r.former(ctx, now); err != nil {
 			// Without it the pair that is replaced would be nowhere any more.
 			r.report.failed(oauth.Outcome{Class: oauth.NotSent, Cause: "pair"})
-			return r.abandon(ctx, grant.ReleaseWrite{ID: g.ID, Me: r.me, WakeAt: now.Add(g.Backoff()), Failed: true})
+			return r.abandon(ctx, grant.ReleaseWrite{ID: g.ID, Me: r.me, WakeAt: now.Add(min(g.Backoff(), ownPause)), Failed: true})
 		}
 	}
 	err = r.write(ctx, func(ctx context.Context) error { return r.c.Store.Roll(ctx, w) })

@@ -77,3 +77,24 @@ func TestRoll_NotWithoutTheFormerPair(t *testing.T) {
 		}
 	})
 }
+
+// However long its home is away: no provider is asked, so the pause does not
+// grow beyond that of an exchange whose pair cannot be opened.
+func TestRoll_LooksForTheFormerPairSoon(t *testing.T) {
+	on(t, func(s *step) {
+		s.settles()
+		kept, _ := s.Vault.Seal("g", 0, pair(7))
+		s.aside(grant.Aside{Sealed: kept, At: time.Now()})
+		s.home.Fail = func(string) error { return errors.New("home is away") }
+		for range 20 {
+			if _, err := s.leases().Roll(s.Context(), grant.Plan{Step: grant.Roll, Aside: "n1", KeepFormer: true}); err != nil {
+				s.Fatal(err)
+			}
+			pause := time.Until(s.now().WakeAt)
+			if pause > 16*time.Second {
+				s.Fatalf("after %d tries, the next look is in %v", s.now().Failures, pause)
+			}
+			time.Sleep(pause)
+		}
+	})
+}
