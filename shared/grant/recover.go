@@ -98,14 +98,22 @@ func (g Grant) AfterInvalidGrant(presented int64, me Nonce, now time.Time) Plan 
 
 // AfterUnknown is when to try again after my own presentation of this
 // snapshot's credential ended without a readable answer. The first time it is
-// at once where presenting twice is free, and otherwise at the edge.
+// at once where presenting twice is free, and otherwise at the edge. However often
+// it failed before, a grace is not let pass: no pause takes more than half of what
+// is left of it.
 func (g Grant) AfterUnknown(me Nonce, rotation profile.Rotation, now time.Time) time.Time {
 	pause := now
 	if g.Failures > 0 {
 		pause = now.Add(g.Backoff())
 	}
 	// Nobody's nonce is empty: my own attempt counts like the others.
-	if g.Attempts[me].Kind != KindRefresh || g.free("", rotation, now) {
+	if g.Attempts[me].Kind != KindRefresh {
+		return pause
+	}
+	if g.free("", rotation, now) {
+		if end := g.FreeUntil("", rotation, now); !end.IsZero() {
+			return earliest(pause, now.Add(end.Sub(now)/2))
+		}
 		return pause
 	}
 	return latest(pause, g.presentOnceAt("").Add(WakeEarly))
