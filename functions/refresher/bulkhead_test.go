@@ -14,6 +14,19 @@ import (
 type hanging struct {
 	limits
 	bare bool // without package-wide knowledge of silence: every wake is tried
+	own  bool // each of its grants has a token endpoint of its own
+}
+
+// owns are the two ways in which the grants of a client meet its host.
+var owns = map[string]bool{"one endpoint for all": false, "one for each grant": true}
+
+// endpointOf gives a grant its own, of the one host, if each has one.
+func endpointOf(i int, own bool) func(*grant.Grant) {
+	return func(g *grant.Grant) {
+		if own {
+			g.TokenURL = fmt.Sprintf("https://host.example/hotel-%d/token", i)
+		}
+	}
 }
 
 // suffered is what the others of a fleet, and the sweep, had of it.
@@ -33,7 +46,7 @@ func (h hanging) hangs(t *testing.T, grants int) (s suffered) {
 		f.bare = h.bare
 		bad := f.client("bad", grace, time.Minute)
 		for i := range grants {
-			f.connects(bad, grant.ID(fmt.Sprintf("bad-%d", i)), bad.Seed(), nil)
+			f.connects(bad, grant.ID(fmt.Sprintf("bad-%d", i)), bad.Seed(), endpointOf(i, h.own))
 		}
 		for c := range 3 {
 			good := f.client(fmt.Sprintf("good-%d", c), grace, time.Minute)
@@ -91,28 +104,31 @@ func (f *fleet) suffered(clients ...string) suffered {
 // noticeable is what "unchanged" allows: a wake's own second.
 const noticeable = time.Second
 
-// A token endpoint that hangs delays neither the sweep nor the other clients,
-// with or without a reserve. Before it is known to hang, nobody can be spared: it
-// may cost the others one exchange's time, once.
+// A token endpoint that hangs, or a host of many, delays neither the sweep nor
+// the other clients, with or without a reserve. Before it is known to hang,
+// nobody can be spared: it may cost any of the others one exchange's time.
 func TestBulkhead_OneEndpointHangs(t *testing.T) {
 	for _, reserved := range []string{"none", "small"} {
-		t.Run(reserved, func(t *testing.T) {
-			deployed := asDeployed(t, reserved)
-			if deployed.queue >= deployed.function {
-				t.Fatalf("the queue may take all %d environments", deployed.function)
-			}
-			calm, hangs := hanging{limits: deployed}.hangs(t, 0), hanging{limits: deployed}.hangs(t, 100)
-			t.Logf("calm: %+v, hanging: %+v", calm, hangs)
-			if hangs.late > calm.late+noticeable {
-				t.Errorf("99 of 100 of the others are refreshed within %v of their second, without it within %v", hangs.late, calm.late)
-			}
-			if hangs.first > calm.first+exchangeLasts {
-				t.Errorf("one of the others waited %v", hangs.first)
-			}
-			if hangs.tick > 0 {
-				t.Errorf("a tick waited %v for an environment", hangs.tick)
-			}
-		})
+		deployed := asDeployed(t, reserved)
+		if deployed.queue >= deployed.function {
+			t.Fatalf("the queue may take all %d environments", deployed.function)
+		}
+		calm := hanging{limits: deployed}.hangs(t, 0)
+		for name, own := range owns {
+			t.Run(reserved+"/"+name, func(t *testing.T) {
+				hangs := hanging{limits: deployed, own: own}.hangs(t, 100)
+				t.Logf("calm: %+v, hanging: %+v", calm, hangs)
+				if hangs.late > calm.late+noticeable {
+					t.Errorf("99 of 100 of the others are refreshed within %v of their second, without it within %v", hangs.late, calm.late)
+				}
+				if hangs.first > calm.first+exchangeLasts {
+					t.Errorf("one of the others waited %v", hangs.first)
+				}
+				if hangs.tick > 0 {
+					t.Errorf("a tick waited %v for an environment", hangs.tick)
+				}
+			})
+		}
 	}
 }
 
@@ -145,23 +161,28 @@ func TestBulkhead_EachPartIsNeeded(t *testing.T) {
 	}
 }
 
-// An endpoint that answers again is back within its longest pause.
+// An endpoint that answers again is back within its longest pause, and so is a
+// host of many.
 func TestBulkhead_AnswersAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t, asDeployed(t, "none"))
-		e := f.client("main", none, time.Minute)
-		for i := range 50 {
-			f.connects(e, grant.ID(fmt.Sprintf("hotel-%d", i)), e.Seed(), nil)
-		}
-		e.hang(true)
-		f.lives(20 * time.Minute)
-		e.hang(false)
-		f.lives(longestSilence + time.Minute)
-		defer f.aws.close()
-		for _, id := range f.grants {
-			if g := f.read(id); g.Generation < 2 || g.Health != grant.OK || !g.Lasts(time.Now()) {
-				t.Errorf("%s is at generation %d, %s, and its token lasts until %v", id, g.Generation, g.Health, time.Until(g.Edge()))
-			}
-		}
-	})
+	for name, own := range owns {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t, asDeployed(t, "none"))
+				e := f.client("main", none, time.Minute)
+				for i := range 50 {
+					f.connects(e, grant.ID(fmt.Sprintf("hotel-%d", i)), e.Seed(), endpointOf(i, own))
+				}
+				e.hang(true)
+				f.lives(20 * time.Minute)
+				e.hang(false)
+				f.lives(longestSilence + time.Minute)
+				defer f.aws.close()
+				for _, id := range f.grants {
+					if g := f.read(id); g.Generation < 2 || g.Health != grant.OK || !g.Lasts(time.Now()) {
+						t.Errorf("%s is at generation %d, %s, and its token lasts until %v", id, g.Generation, g.Health, time.Until(g.Edge()))
+					}
+				}
+			})
+		})
+	}
 }

@@ -135,15 +135,15 @@ func (e Endpoints) With(token string) Endpoints {
 	if token == "" {
 		return e
 	}
-	if host(token) != host(e.Token) {
+	if Host(token) != Host(e.Token) {
 		e.Revoke, e.Introspect = "", ""
 	}
 	e.Token = token
 	return e
 }
 
-// host is empty for what is no URL.
-func host(raw string) string {
+// Host is the host and port of a URL, in lower case; empty for what is no URL.
+func Host(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return ""
