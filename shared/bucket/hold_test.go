@@ -70,6 +70,21 @@ func TestHold_UnsaidSchedule(t *testing.T) {
 	}
 }
 
+// Where the provider does not say, the hold is anywhere below its ceiling: the
+// buckets of one outage do not come back together.
+func TestHold_UnsaidIsFullJitter(t *testing.T) {
+	const ceiling = 32 * time.Second // of the fourth in a row
+	shortest, longest := ceiling, time.Duration(0)
+	for i := range 200 {
+		b := bucket.Bucket{Name: fmt.Sprintf("client/%d", i), Holds: 3}.Hold(bucket.WhyThrottled, time.Time{}, noon)
+		d := b.HoldUntil.Sub(noon)
+		shortest, longest = min(shortest, d), max(longest, d)
+	}
+	if shortest < time.Second || shortest >= ceiling/4 || longest <= ceiling*3/4 || longest > ceiling {
+		t.Errorf("200 buckets hold for %v to %v, want all of 1 s to %v", shortest, longest, ceiling)
+	}
+}
+
 // A thousand grants come back over most of a minute, each at a moment of its own,
 // and the same one every time.
 func TestHold_ResumesSpread(t *testing.T) {

@@ -112,6 +112,21 @@ func TestBackoff_Schedule(t *testing.T) {
 	}
 }
 
+// A pause is anywhere below its ceiling: grants that failed together do not try
+// again together.
+func TestBackoff_FullJitter(t *testing.T) {
+	const ceiling = 32 * time.Second // after four failures
+	shortest, longest := ceiling, time.Duration(0)
+	for i := range 200 {
+		g := Grant{ID: ID(fmt.Sprintf("grant-%d", i)), Issued: noon, Expires: noon.Add(time.Hour), Failures: 4}
+		d := g.Backoff()
+		shortest, longest = min(shortest, d), max(longest, d)
+	}
+	if shortest < time.Second || shortest >= ceiling/4 || longest <= ceiling*3/4 || longest > ceiling {
+		t.Errorf("200 grants pause for %v to %v, want all of 1 s to %v", shortest, longest, ceiling)
+	}
+}
+
 func TestRetryAt(t *testing.T) {
 	g := Grant{ID: "g", Issued: noon, Expires: noon.Add(time.Minute)}
 	if got := g.RetryAt(noon.Add(time.Hour), noon); !got.Equal(noon.Add(time.Hour + WakeEarly)) {
