@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"bellhop/shared/grant"
+	"bellhop/shared/granttest"
 	"bellhop/shared/profile"
 	"bellhop/shared/secret"
 )
@@ -111,6 +112,48 @@ func TestCommit_ForetellsAtEachThreshold(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The answer at a threshold that could not be committed is rolled forward: the
+// roll foretells what its commit would have, and the commit after it not again.
+func TestRoll_ForetellsAtEachThreshold(t *testing.T) {
+	on(t, func(s *step) {
+		ends := pair(1)
+		ends.RefreshExpires = time.Now().Add(90 * 24 * time.Hour)
+		s.commits(ends)
+		for _, days := range []time.Duration{14, 7, 1} {
+			rolled := s.rolls(ends)
+			if late := days*24*time.Hour - ends.RefreshExpires.Sub(rolled.AlertDue); late < 0 || late > time.Minute {
+				s.Errorf("%d days before, alert due %v late", days, late)
+			}
+			if g := s.commits(ends); !g.AlertDue.Equal(rolled.AlertDue) {
+				s.Errorf("%d days before, alert due again at %v", days, g.AlertDue)
+			}
+		}
+	})
+}
+
+// rolls exchanges for the pair, keeps it aside instead of committing it, and
+// rolls it forward.
+func (s *step) rolls(answer grant.Pair) grant.Grant {
+	s.Helper()
+	time.Sleep(time.Until(s.now().WakeAt))
+	r := s.leases()
+	answer.Issued, answer.Expires = time.Now(), time.Now().Add(365*24*time.Hour)
+	s.answer.Pair = answer
+	s.failing("Commit", tries, granttest.NotLanded)
+	if _, err := r.KeepAside(s.Context(), r.Commit(s.Context(), r.Exchange(s.Context()).Pair)); err != nil {
+		s.Fatal(err)
+	}
+	r = s.leases()
+	plan := r.Recover(s.Context())
+	if plan.Step != grant.Roll {
+		s.Fatalf("plan %s", plan.Step)
+	}
+	if _, err := r.Roll(s.Context(), plan); err != nil {
+		s.Fatal(err)
+	}
+	return s.now()
 }
 
 // hastens makes the next refresh due, a day later.
