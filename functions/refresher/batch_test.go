@@ -3,6 +3,9 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +20,8 @@ import (
 	"bellhop/shared/granttest"
 	"bellhop/shared/oauth"
 	"bellhop/shared/profile"
+	"bellhop/shared/secret"
+	"bellhop/shared/secrettest"
 	"bellhop/shared/settings"
 	"bellhop/shared/wake"
 )
@@ -177,13 +182,15 @@ func TestSettings_AllProblemsAtOnce(t *testing.T) {
 	}
 }
 
+// environment is what the template sets.
+var environment = map[string]string{
+	"STACK": "bellhop", "GRANTS_TABLE": "g", "RATES_TABLE": "r", "KEYS_SECRET": "bellhop/keys", "SECRETS_PREFIX": "bellhop/",
+	"REFRESH_QUEUE_URL": "https://sqs/refresh", "RATES_QUEUE_URL": "https://sqs/rates", "ALERTS_QUEUE_URL": "https://sqs/alerts",
+}
+
 // The real wiring, up to the first request.
 func TestWire_PutsItTogether(t *testing.T) {
 	t.Setenv("AWS_REGION", "eu-central-1")
-	environment := map[string]string{
-		"STACK": "bellhop", "GRANTS_TABLE": "g", "RATES_TABLE": "r", "KEYS_SECRET": "bellhop/keys", "SECRETS_PREFIX": "bellhop/",
-		"REFRESH_QUEUE_URL": "https://sqs/refresh", "RATES_QUEUE_URL": "https://sqs/rates", "ALERTS_QUEUE_URL": "https://sqs/alerts",
-	}
 	r, err := wire(func(name string) string { return environment[name] })
 	if _, heeds := r.cycle.Exchange.(*silence); !heeds {
 		t.Error("a token endpoint that hangs may take every environment")
@@ -196,6 +203,36 @@ func TestWire_PutsItTogether(t *testing.T) {
 	}
 	if err := run(t.Context(), func(string) string { return "" }); err == nil {
 		t.Error("it runs without an environment")
+	}
+}
+
+// What a process has put into Secrets Manager it opens without asking: it goes on
+// while reads are refused.
+func TestWire_KeepsThePairsItPut(t *testing.T) {
+	var calls []string
+	aws := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls = append(calls, r.Header.Get("X-Amz-Target"))
+		var in struct{ ClientRequestToken string }
+		_ = json.NewDecoder(r.Body).Decode(&in)
+		_, _ = fmt.Fprintf(w, `{"VersionId":%q}`, in.ClientRequestToken)
+	}))
+	defer aws.Close()
+	t.Setenv("AWS_REGION", "eu-central-1")
+	t.Setenv("AWS_ENDPOINT_URL", aws.URL)
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "example")
+	r, err := wire(func(name string) string { return environment[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := grant.Grant{ID: "g", Home: grant.HomeSecrets, Generation: 2, Issued: time.Now()}
+	p := grant.Pair{Access: secret.New(secrettest.Mint("access")), Refresh: secret.New(secrettest.Mint("refresh")), Issued: g.Issued}
+	if g.Ref, g.Placement, err = r.cycle.Vault.Settle(t.Context(), g, p); err != nil {
+		t.Fatal(err)
+	}
+	opened, err := r.cycle.Vault.Open(t.Context(), g)
+	if err != nil || !opened.Refresh.Equal(p.Refresh) || len(calls) != 1 {
+		t.Errorf("calls %v, %v; want the one that put it", calls, err)
 	}
 }
 
