@@ -242,6 +242,35 @@ func TestShare_HoldsWhomItConcerns(t *testing.T) {
 	}
 }
 
+// Holds in a row grow until the provider answers somebody of whom they concern:
+// the next one is a first one again, whoever waits for it.
+func TestShare_AnswerEndsTheHoldsInARow(t *testing.T) {
+	for whose, name := range map[string]string{"client": bucket.OfClient("main"), "account": bucket.OfAccount("main", "account-0")} {
+		t.Run(whose, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newChain(t, 4, func(p *profile.Token) { p.Bucket = whose })
+				began := time.Now()
+				c.provider.Refuse = func(oauth.Request) oauth.Outcome {
+					if time.Since(began) > 4*time.Minute {
+						return oauth.Outcome{}
+					}
+					return throttles(429, nil)
+				}
+				for _, row := range []struct {
+					lives       time.Duration
+					least, most int
+				}{{4 * time.Minute, 3, 10}, {10 * time.Minute, 0, 0}} {
+					c.lives(row.lives)
+					b, err := c.buckets.Read(t.Context(), name)
+					if err != nil || b.Holds < row.least || b.Holds > row.most {
+						t.Errorf("%d holds in a row after %v, %v", b.Holds, time.Since(began), err)
+					}
+				}
+			})
+		})
+	}
+}
+
 // A worker that dies between a 429 and the hold: whoever comes next meets the
 // wall himself, and holds it.
 func TestShare_DiesBetweenAnswerAndHold(t *testing.T) {
