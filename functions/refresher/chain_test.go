@@ -200,7 +200,10 @@ lines:
 // its header read as the product reads it.
 func throttles(status int, retryAfter func(now time.Time) string) oauth.Outcome {
 	out := oauth.Outcome{Class: oauth.Throttled, Status: status}
-	if status == http.StatusServiceUnavailable {
+	switch {
+	case status == http.StatusServiceUnavailable && retryAfter == nil:
+		out.Class = oauth.Unknown // nobody knows whether it acted
+	case status == http.StatusServiceUnavailable:
 		out.Class = oauth.Outage
 	}
 	now, h := time.Now(), http.Header{}

@@ -39,8 +39,7 @@ var mutations = []mutation{
 	{name: "slot", regime: "detect", disturbances: 1, patches: []patch{
 		{inTable, "g.Attempts[w.Me] = grant.Attempt{", "if MUTANT {\nclear(g.Attempts)\n}\ng.Attempts[w.Me] = grant.Attempt{"}}},
 	{name: "abandonOnUnknown", regime: "detect", disturbances: 1, patches: []patch{
-		{inExchange, "until := r.snapshot.AfterUnknown(r.me, r.rotation(), now)\n\tif r.kind() == grant.KindClient {",
-			"until := r.snapshot.AfterUnknown(r.me, r.rotation(), now)\n\tif r.kind() == grant.KindClient || MUTANT {"}}},
+		{inExchange, "if r.kind() == grant.KindClient {\n\t\treturn r.abandon(ctx, w)", "if r.kind() == grant.KindClient || MUTANT {\n\t\treturn r.abandon(ctx, w)"}}},
 	{name: "loserDrops", regime: "grace-newest", disturbances: 1, patches: []patch{
 		{inCommit, "if r.sealed.Data == nil {", "if r.sealed.Data == nil || MUTANT {"}}},
 	{name: "verdictNoAsides", regime: "grace-newest", disturbances: 1, with: staging{runs: 3}, patches: []patch{

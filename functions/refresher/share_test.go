@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -128,7 +129,7 @@ func TestShare_Holds(t *testing.T) {
 		after  func(time.Time) string
 	}{
 		{"429 with seconds", 429, seconds}, {"429 with a date", 429, date}, {"429 without a word", 429, nil},
-		{"503 with seconds", 503, seconds}, {"503 with a date", 503, date},
+		{"503 with seconds", 503, seconds}, {"503 with a date", 503, date}, {"503 without a word", 503, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -240,6 +241,69 @@ func TestShare_HoldsWhomItConcerns(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A 503 without a word may have acted. It holds the others as any other does, and
+// its own grant, but where a grace runs: there the answer is asked for again inside
+// it, whatever the provider demands of the others, and the pair is not lost.
+func TestShare_LostAnswerWaitsForNoHold(t *testing.T) {
+	for name, row := range map[string]struct {
+		rotation  profile.Rotation
+		unheard   int // answers, one after the other
+		presented int // the credential, while the hold lasts
+		need      int // a person, in the end: its successor was lost
+	}{"none": {none, 1, 1, 0}, "detect": {detect, 1, 1, 1}, "grace": {grace, 2, 3, 0}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newChain(t, 200, func(p *profile.Token) { p.Bucket, p.Rotation = "client", row.rotation })
+				c.provider.Rotation = row.rotation
+				if row.rotation == detect {
+					c.provider.Rotation.Policy = "grace" // of no length: its families are one, and reuse would revoke them all
+				}
+				c.processes[0].cycle.Exchange = &unheard{c, row.unheard}
+				time.Sleep(45 * time.Second) // all are due
+				c.wakes(c.ids[0], c.processes[0])
+				c.wakes(c.ids[1], c.processes[0])
+				if b, g := c.bucket(), c.read(c.ids[1]); b.HoldWhy != bucket.WhyOutage || !b.HoldUntil.After(time.Now()) || g.Held != bucket.WhyOutage {
+					t.Fatalf("%s until %v, the next one is held by %q", b.HoldWhy, b.HoldUntil, g.Held)
+				}
+				until := time.Now().Add(5 * time.Minute)
+				if _, err := c.processes[0].cycle.Buckets.Change(t.Context(), bucket.OfClient("main"), func(b bucket.Bucket) bucket.Bucket {
+					return b.Hold(bucket.WhyThrottled, until, time.Now())
+				}); err != nil {
+					t.Fatal(err)
+				}
+				c.lives(29 * time.Second) // less than the grace
+				if all, most := c.made(); all != row.presented || most != row.presented || c.held(bucket.WhyThrottled) < 199 {
+					t.Errorf("%d calls, %d of one credential, %d are held", all, most, c.held(bucket.WhyThrottled))
+				}
+				c.lives(time.Until(until) + 20*time.Second)
+				for i, id := range c.ids {
+					if g := c.read(id); g.Generation < 2 && i >= row.need {
+						t.Errorf("%s is at generation %d, %s", id, g.Generation, g.Health)
+					}
+				}
+				if most := c.within(time.Second); c.need() != row.need || most > 40 {
+					t.Errorf("%d need a person, %d calls in one second", c.need(), most)
+				}
+			})
+		})
+	}
+}
+
+// unheard is a provider that acts, and says 503 without a word so many times.
+type unheard struct {
+	*chain
+	times int
+}
+
+func (u *unheard) Exchange(ctx context.Context, p profile.Token, r oauth.Request) oauth.Outcome {
+	out := u.chain.Exchange(ctx, p, r)
+	if u.times == 0 {
+		return out
+	}
+	u.times--
+	return throttles(503, nil)
 }
 
 // Holds in a row grow until the provider answers somebody of whom they concern:

@@ -90,10 +90,15 @@ func (b Bucket) spread(what, id string) time.Duration {
 }
 
 // resumes is when an exchange may be made again. A code waits for the hold alone:
-// there are few, and a person waits with it.
+// there are few, and a person waits with it. Zero for a lost answer: what comes
+// after its grace comes too late.
 func (b Bucket) resumes(a Ask) time.Time {
-	if a.Code {
+	switch {
+	case a.Lost:
+		return time.Time{}
+	case a.Code:
 		return b.HoldUntil
+	default:
+		return b.Resumes(a.Grant)
 	}
-	return b.Resumes(a.Grant)
 }

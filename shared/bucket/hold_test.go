@@ -25,6 +25,27 @@ func TestHold_UntilTheProviderSaid(t *testing.T) {
 	}
 }
 
+// Who asks for an answer that may be lost waits for no hold, but for everything
+// else: our registration that is refused, the turn, the budgets.
+func TestHold_NotOverALostAnswer(t *testing.T) {
+	b := bucket.Bucket{Name: "client/main"}.Hold(bucket.WhyThrottled, noon.Add(time.Minute), noon)
+	rules := bucket.Rules{Windows: []bucket.Window{{Calls: 1, Span: time.Hour}}}
+	ask := bucket.Ask{Grant: "g", Nonce: "n", Lost: true}
+	counted, answer := b.Take(rules, ask, noon)
+	if !answer.Goes() {
+		t.Errorf("%q until %v", answer.Why, answer.At)
+	}
+	if _, no := counted.Take(rules, bucket.Ask{Grant: "g", Nonce: "other", Lost: true}, noon); no.Why != bucket.WhyBudget {
+		t.Errorf("a budget that is used up: %q", no.Why)
+	}
+	for _, grant := range []string{"a", "b"} {
+		b = b.ClientRefused(bucket.ClientRefusal{Grant: grant}, noon)
+	}
+	if no := b.Look(ask, noon); no.Why != bucket.WhyClient {
+		t.Errorf("a registration that is refused: %q", no.Why)
+	}
+}
+
 // What the provider demanded is not shortened: not by a shorter word, not by
 // silence, not by a success.
 func TestHold_IsNeverShortened(t *testing.T) {

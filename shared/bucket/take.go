@@ -33,6 +33,9 @@ type Ask struct {
 	// that is kept for codes, and does not wait for our registration to be mended,
 	// because it may be what shows that it is.
 	Code bool
+	// Lost says that an answer to this credential may be lost, and that the
+	// provider gives it again only while its grace lasts: it waits for no hold.
+	Lost bool
 	// Until is when whoever asks has surely ended.
 	Until time.Time
 	// SecretVersion is the client secret's that would be presented.

@@ -85,6 +85,21 @@ func TestAdmit_WaitsForItsTurn(t *testing.T) {
 	})
 }
 
+// A code that meets a 503 without a word holds whom the profile names, though
+// nobody knows whether it acted.
+func TestLeave_HoldsAfterAnUnknownOutcome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, m, walk := counting()
+		x := walk()
+		x.out = oauth.Outcome{Class: oauth.Unknown, Status: 503}
+		f.leave(t.Context(), x)
+		b, err := m.Read(t.Context(), bucket.OfClient("main"))
+		if err != nil || b.HoldWhy != bucket.WhyOutage || !b.HoldUntil.After(time.Now()) {
+			t.Errorf("%q until %v, %v", b.HoldWhy, b.HoldUntil, err)
+		}
+	})
+}
+
 // A code that meets a 429 holds whom the profile names, and its turn is over.
 func TestLeave_Holds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

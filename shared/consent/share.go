@@ -130,9 +130,9 @@ func (f *Flow) leave(ctx context.Context, x *exchanged) {
 	defer cancel()
 	now := f.Now()
 	holds := bucket.HoldsOf(x.profile.Token, x.client.ID, x.grant.Account)
-	if (out.Class == oauth.Throttled || out.Class == oauth.Outage) && holds != "" {
+	if why := out.Holds(); why != "" && holds != "" {
 		_, _ = f.Buckets.Change(ctx, holds, func(b bucket.Bucket) bucket.Bucket {
-			return b.Hold(string(out.Class), out.RetryAt, now)
+			return b.Hold(string(why), out.RetryAt, now)
 		})
 	}
 	left := func(b bucket.Bucket) bucket.Bucket { return x.left(b, now) }

@@ -7,6 +7,7 @@
 package oauth
 
 import (
+	"net/http"
 	"time"
 
 	"bellhop/shared/grant"
@@ -62,6 +63,20 @@ type Outcome struct {
 	Account string
 	// Took bounds the exchange from before its first byte to after its last.
 	Took time.Duration
+}
+
+// Holds is the class under which the endpoint is to be left alone after this
+// answer: Throttled or Outage. A 503 that names no return is an Outage too, though
+// it leaves open whether it acted (Unknown). Empty for every other answer.
+func (o Outcome) Holds() Class {
+	switch {
+	case o.Class == Throttled, o.Class == Outage:
+		return o.Class
+	case o.Class == Unknown && o.Status == http.StatusServiceUnavailable:
+		return Outage
+	default:
+		return ""
+	}
 }
 
 // Request is one presentation of a credential. It is filled from profile,

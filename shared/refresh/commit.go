@@ -95,7 +95,7 @@ const mostUnreadable = 3
 func (r *Run) keepRaw(ctx context.Context, out oauth.Outcome) (time.Time, error) {
 	now := r.c.Now()
 	if r.snapshot.RawAnswers() >= mostUnreadable {
-		return r.afterUnknown(ctx, now)
+		return r.afterUnknown(ctx, out)
 	}
 	sealed, err := r.c.Vault.SealRaw(r.snapshot.ID, r.snapshot.Generation, out.Raw)
 	if err != nil {

@@ -171,7 +171,7 @@ func (r *Run) Conclude(ctx context.Context, out oauth.Outcome) (again time.Time,
 	case oauth.BadScope:
 		return r.scopeVerdict(ctx)
 	case oauth.Unknown:
-		return r.afterUnknown(ctx, r.c.Now())
+		return r.afterUnknown(ctx, out)
 	default: // not spent: the provider said so, or never saw it
 		return r.comeAgain(ctx, out)
 	}
@@ -206,11 +206,28 @@ func (r *Run) comeAgain(ctx context.Context, out oauth.Outcome) (time.Time, erro
 
 // afterUnknown leaves the attempt for the next holder to see. Minting spends
 // nothing, so there the attempt would only be in the way.
-func (r *Run) afterUnknown(ctx context.Context, now time.Time) (time.Time, error) {
+func (r *Run) afterUnknown(ctx context.Context, out oauth.Outcome) (time.Time, error) {
 	r.report.lost()
-	until := r.snapshot.AfterUnknown(r.me, r.rotation(), now)
-	if r.kind() == grant.KindClient {
-		return r.abandon(ctx, grant.ReleaseWrite{ID: r.snapshot.ID, Me: r.me, WakeAt: until, Failed: true})
+	until := r.snapshot.AfterUnknown(r.me, r.rotation(), r.c.Now())
+	w := grant.ReleaseWrite{ID: r.snapshot.ID, Me: r.me, WakeAt: until, Failed: true}
+	if out.Holds() != "" {
+		w = r.awaits(ctx, out, w)
 	}
-	return r.Release(ctx, until)
+	if r.kind() == grant.KindClient {
+		return r.abandon(ctx, w)
+	}
+	return r.release(ctx, w)
+}
+
+// awaits has the others wait for an endpoint that gave an unknown outcome, and
+// this grant with them, but not where a grace runs: the answer is to be had again
+// only until it is over.
+func (r *Run) awaits(ctx context.Context, out oauth.Outcome, w grant.ReleaseWrite) grant.ReleaseWrite {
+	now := r.c.Now()
+	at := r.snapshot.RetryAt(r.hold(ctx, out), now)
+	graced := !r.snapshot.FreeUntil("", r.rotation(), now).IsZero() // my own presentation counts
+	if at.After(w.WakeAt) && !graced {
+		w.WakeAt, w.Held = at, string(out.Holds())
+	}
+	return w
 }

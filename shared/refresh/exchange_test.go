@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"bellhop/shared/bucket"
+	"bellhop/shared/buckettest"
 	"bellhop/shared/connection"
 	"bellhop/shared/grant"
 	"bellhop/shared/granttest"
@@ -174,6 +176,88 @@ func TestExchange_SecretsAfterARefusal(t *testing.T) {
 			if got := strings.Join(asked, " "); out.Class != oauth.BadClient || got != row.asked || r.share.ours.Version != row.version {
 				s.Errorf("%s: %s after asking with %q, reported as %s; want %q, %s", name, out.Class, got, r.share.ours.Version, row.asked, row.version)
 			}
+		})
+	}
+}
+
+// A 503 without a word may have acted. The grant waits with the others, but for
+// the lost answer of a grace it comes again at once.
+func TestConclude_UnknownOutcomeIsHeld(t *testing.T) {
+	for name, c := range map[string]struct {
+		grants   string
+		rotation profile.Rotation
+		held     string
+		attempts int
+	}{
+		"none":   {"authorization_code", profile.Rotation{Policy: "none"}, bucket.WhyOutage, 1},
+		"detect": {"authorization_code", profile.Rotation{Policy: "detect"}, bucket.WhyOutage, 1},
+		"minted": {"client_credentials", profile.Rotation{Policy: "grace", Grace: profile.Seconds(time.Minute)}, bucket.WhyOutage, 0},
+		"grace":  {"authorization_code", profile.Rotation{Policy: "grace", Grace: profile.Seconds(time.Minute)}, "", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(s *step) {
+				s.under(func(p *profile.Token) { p.Bucket, p.Grant, p.Rotation = "client", c.grants, c.rotation })
+				s.answer = oauth.Outcome{Class: oauth.Unknown, Status: 503}
+				r := s.leases()
+				r.Recover(s.Context())
+				out := r.Exchange(s.Context())
+				s.holds(5 * time.Minute) // meanwhile, by another
+				again, err := r.Conclude(s.Context(), out)
+				if waits := time.Until(again) >= 5*time.Minute; err != nil || waits != (c.held != "") {
+					s.Errorf("comes again after %v, %v", time.Until(again), err)
+				}
+				if g := s.now(); g.Held != c.held || !g.WakeAt.Equal(again) || len(g.Attempts) != c.attempts || g.Failures != 1 {
+					s.Errorf("held by %q until %v, attempts %v, %d failures", g.Held, g.WakeAt, g.Attempts, g.Failures)
+				}
+			})
+		})
+	}
+}
+
+// holds has the client's bucket held for so long.
+func (s *step) holds(d time.Duration) {
+	s.Helper()
+	if s.Buckets == nil {
+		s.Buckets = bucket.NewCache(&buckettest.Memory{}, time.Now)
+	}
+	if _, err := s.Buckets.Change(s.Context(), bucket.OfClient("c"), func(b bucket.Bucket) bucket.Bucket {
+		return b.Hold(bucket.WhyThrottled, time.Now().Add(d), time.Now())
+	}); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// While a grace runs, the endpoint's hold keeps nobody from asking for a lost
+// answer, and delays no further try: only what the provider tells this very
+// request does.
+func TestConclude_LostAnswerWaitsForNoHold(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer oauth.Outcome
+		said   time.Duration
+	}{
+		"503 without a word":       {oauth.Outcome{Class: oauth.Unknown, Status: 503}, 0},
+		"readable, without a word": {oauth.Outcome{Class: oauth.Outage, Status: 400}, 0},
+		"429 with ten seconds":     {oauth.Outcome{Class: oauth.Throttled, Status: 429}, 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(s *step) {
+				s.under(func(p *profile.Token) {
+					p.Bucket, p.Rotation = "client", profile.Rotation{Policy: "grace", Grace: profile.Seconds(30 * time.Second)}
+				})
+				if _, err := s.leases().Release(s.Context(), time.Now()); err != nil { // an answer was lost
+					s.Fatal(err)
+				}
+				s.holds(5 * time.Minute)
+				if s.answer = c.answer; c.said > 0 {
+					s.answer.RetryAt = time.Now().Add(c.said)
+				}
+				r := s.leases()
+				r.Recover(s.Context())
+				again, err := r.Conclude(s.Context(), r.Exchange(s.Context()))
+				if wait := time.Until(again); err != nil || len(s.asked) != 1 || wait < c.said || wait > c.said+5*time.Second {
+					s.Errorf("%d requests, the next one after %v, %v", len(s.asked), wait, err)
+				}
+			})
 		})
 	}
 }

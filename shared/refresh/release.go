@@ -38,12 +38,17 @@ func (r *Run) abandon(ctx context.Context, w grant.ReleaseWrite) (time.Time, err
 // Release ends my lease and keeps my attempt: what was presented may have been
 // spent, and whoever comes next must know.
 func (r *Run) Release(ctx context.Context, until time.Time) (again time.Time, err error) {
-	w := grant.ReleaseWrite{ID: r.snapshot.ID, Me: r.me, WakeAt: r.pause(until), Failed: true}
-	err = r.write(ctx, func(ctx context.Context) error { return r.c.Store.Release(ctx, w) })
+	return r.release(ctx, grant.ReleaseWrite{ID: r.snapshot.ID, Me: r.me, WakeAt: until, Failed: true})
+}
+
+// release is Release's write.
+func (r *Run) release(ctx context.Context, w grant.ReleaseWrite) (time.Time, error) {
+	w.WakeAt = r.pause(w.WakeAt)
+	err := r.write(ctx, func(ctx context.Context) error { return r.c.Store.Release(ctx, w) })
 	if _, refused := conflict(err); refused {
 		return time.Time{}, nil // the lease was over: another has it, or a consent came
 	}
-	return until, landed(err, "releasing grant", w.ID)
+	return w.WakeAt, landed(err, "releasing grant", w.ID)
 }
 
 func (r *Run) pause(end time.Time) time.Time { return r.snapshot.Pause(end, r.c.Now()) }

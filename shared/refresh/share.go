@@ -93,7 +93,8 @@ func other(me grant.Nonce) string { return string(me) + "/next" }
 // ask is this run's exchange, as a bucket sees it.
 func (r *Run) ask() bucket.Ask {
 	return bucket.Ask{
-		Grant: string(r.snapshot.ID), Nonce: string(r.me), Until: r.snapshot.Lease.Deadline, SecretVersion: r.share.ours.Version,
+		Grant: string(r.snapshot.ID), Nonce: string(r.me), Lost: !r.freeUntil.IsZero(),
+		Until: r.snapshot.Lease.Deadline, SecretVersion: r.share.ours.Version,
 	}
 }
 
@@ -124,6 +125,7 @@ func (r *Run) count(ctx context.Context, nonce string, decide func(bucket.Bucket
 
 // hold notes that the endpoint wants to be left alone, for all whom the profile
 // names, and returns when this grant comes again; zero for whenever it would.
+// One that asks for a lost answer waits for what it was told itself, no more.
 func (r *Run) hold(ctx context.Context, out oauth.Outcome) time.Time {
 	name := r.holds()
 	if !r.shares() || name == "" {
@@ -131,10 +133,10 @@ func (r *Run) hold(ctx context.Context, out oauth.Outcome) time.Time {
 	}
 	now := r.c.Now()
 	b, err := r.change(ctx, name, func(b bucket.Bucket) bucket.Bucket {
-		return b.Hold(string(out.Class), out.RetryAt, now)
+		return b.Hold(string(out.Holds()), out.RetryAt, now)
 	})
-	if err != nil {
-		return out.RetryAt // the others meet the same wall by themselves
+	if err != nil || !r.freeUntil.IsZero() {
+		return out.RetryAt // after an error the others meet the same wall by themselves
 	}
 	return b.Resumes(string(r.snapshot.ID))
 }
