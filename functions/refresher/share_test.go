@@ -71,18 +71,45 @@ func TestShare_Budgets(t *testing.T) {
 	}
 }
 
-// A call that was certainly not sent is given back: no budget is lost by it.
+// A call that was certainly not sent is given back: no budget is lost by it, also
+// not while our own configuration lets no request be composed.
 func TestShare_NotSentIsGivenBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newChain(t, 1, func(p *profile.Token) {
-			p.Budgets, p.OneAtATime = []profile.Budget{budget(1, time.Hour, 0)}, true
+	for name, breaks := range map[string]func(c *chain){
+		"it never left": func(c *chain) { c.provider.Act = nth(1, granttest.NeverLeft) },
+		"it could not be composed": func(c *chain) {
+			for _, r := range c.processes {
+				r.cycle.Exchange = &headless{c: c}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newChain(t, 1, func(p *profile.Token) {
+					p.Budgets, p.OneAtATime = []profile.Budget{budget(1, time.Hour, 0)}, true
+				})
+				breaks(c)
+				c.lives(3 * time.Minute)
+				if g := c.read(c.ids[0]); g.Generation != 2 || len(c.bucket().Calls) != 1 || c.bucket().Lane.Owner != "" {
+					t.Errorf("generation %d, bucket %+v", g.Generation, c.bucket())
+				}
+			})
 		})
-		c.provider.Act = nth(1, granttest.NeverLeft)
-		c.lives(3 * time.Minute)
-		if g := c.read(c.ids[0]); g.Generation != 2 || len(c.bucket().Calls) != 1 || c.bucket().Lane.Owner != "" {
-			t.Errorf("generation %d, bucket %+v", g.Generation, c.bucket())
-		}
-	})
+	}
+}
+
+// headless is the product's own client, whose secret lacks a header that the
+// profile wants sent; a person mends it after three tries.
+type headless struct {
+	c     *chain
+	tries int
+}
+
+func (h *headless) Exchange(ctx context.Context, p profile.Token, r oauth.Request) oauth.Outcome {
+	if h.tries++; h.tries > 3 {
+		return h.c.Exchange(ctx, p, r)
+	}
+	p.Request.SecretHeaders = []string{"X-Api-Key"}
+	return oauth.NewClient(oauth.Config{}).Exchange(ctx, p, r)
 }
 
 // A worker that dies between counting a call and making it: the call stays

@@ -100,6 +100,26 @@ func TestLeave_HoldsAfterAnUnknownOutcome(t *testing.T) {
 	})
 }
 
+// Our own configuration lets no request be composed: that costs the budget
+// nothing either. What the provider refuses, it does.
+func TestLeave_CountsWhatWasSent(t *testing.T) {
+	for status, want := range map[int]int{0: 0, 400: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			f, m, walk := counting()
+			x := walk()
+			if _, err := f.admit(t.Context(), x); err != nil {
+				t.Fatal(err)
+			}
+			x.out = oauth.Outcome{Class: oauth.BadRequest, Status: status}
+			f.leave(t.Context(), x)
+			b, err := m.Read(t.Context(), bucket.OfClient("main"))
+			if err != nil || len(b.Calls) != want || b.Lane.Owner != "" {
+				t.Errorf("status %d left behind: %+v, %v", status, b, err)
+			}
+		})
+	}
+}
+
 // A code that meets a 429 holds whom the profile names, and its turn is over.
 func TestLeave_Holds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

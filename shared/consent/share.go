@@ -145,9 +145,11 @@ func (f *Flow) leave(ctx context.Context, x *exchanged) {
 
 // left is what the client's bucket is to know.
 func (x *exchanged) left(b bucket.Bucket, now time.Time) bucket.Bucket {
-	switch out := x.out; out.Class {
-	case oauth.NotSent, "": // or it never came to that
+	out := x.out
+	if !out.Sent() { // or it never came to that
 		return b.Refund(x.call)
+	}
+	switch out.Class {
 	case oauth.Issued, oauth.Dead, oauth.BadScope:
 		return b.Leave(x.call).ClientAccepted(string(x.grant.ID), now)
 	case oauth.BadClient:

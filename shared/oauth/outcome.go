@@ -79,6 +79,12 @@ func (o Outcome) Holds() Class {
 	}
 }
 
+// Sent reports whether a request may have left this machine: a call that counts.
+func (o Outcome) Sent() bool {
+	composed := o.Class != BadRequest || o.Status != 0 // else it could not even be written down
+	return o.Class != "" && o.Class != NotSent && composed
+}
+
 // Request is one presentation of a credential. It is filled from profile,
 // client and grant by the caller and holds everything that the exchange needs,
 // so that an exchange is a function of it.

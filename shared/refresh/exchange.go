@@ -125,7 +125,7 @@ func (r *Run) post(ctx context.Context, name string, clientSecret secret.Text) o
 	request := r.request(clientSecret, latest)
 	out := r.c.Exchange.Exchange(ctx, r.profile.Token, request)
 	r.unknown = r.unknown || out.Class.Spent()
-	if out.Class != oauth.NotSent {
+	if out.Sent() {
 		r.sent(name)
 	}
 	if out.Class == oauth.BadClient {
