@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -60,6 +61,13 @@ func TestEndpointsOver_AClientOverridesOneByOne(t *testing.T) {
 	want := profile.Endpoints{Token: "https://p/token", API: "http://127.0.0.1:1/api", Revoke: "https://p/revoke"}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+	ours := reflect.ValueOf(&profile.Endpoints{}).Elem()
+	for i := range ours.NumField() {
+		ours.Field(i).SetString("https://ours/" + ours.Type().Field(i).Name)
+	}
+	if all := ours.Interface().(profile.Endpoints); (Client{Endpoints: all}).EndpointsOver(base) != all {
+		t.Errorf("not every endpoint can be overridden: %+v", Client{Endpoints: all}.EndpointsOver(base))
 	}
 }
 

@@ -267,7 +267,8 @@ func TestConsent_TheWholeWay(t *testing.T) {
 		t.Errorf("woken: %+v, want %+v", d.bell.rung, want)
 	}
 	if r := d.bank.requests[0]; r.RedirectURI != "https://connect.example.com/oauth/callback" || r.Verifier.Empty() ||
-		r.ClientSecret.Reveal() != "current-secret" || r.ClientID != "live_1" || r.Kind != grant.KindCode {
+		r.ClientSecret.Reveal() != "current-secret" || r.ClientID != "live_1" || r.Kind != grant.KindCode ||
+		r.Endpoint != invtest.Registration().Endpoints.Token || r.Introspect != invtest.Registration().Endpoints.Introspect {
 		t.Errorf("the exchange: %+v", r)
 	}
 	if !strings.Contains(d.log.String(), `"event":"reconnected"`) {

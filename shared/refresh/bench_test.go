@@ -83,7 +83,9 @@ func (s *step) Exchange(_ context.Context, _ profile.Token, r oauth.Request) oau
 }
 
 func (s *step) Client(context.Context, string) (connection.Client, error) {
-	return connection.Client{ClientID: "bellhop", Endpoints: profile.Endpoints{Token: "https://override.example/token"}}, nil
+	return connection.Client{ClientID: "bellhop", Endpoints: profile.Endpoints{
+		Token: "https://override.example/token", Introspect: "https://override.example/introspect",
+	}}, nil
 }
 
 func (s *step) ClientSecrets(context.Context, string) (connection.Secrets, error) {

@@ -24,7 +24,8 @@ func TestExchange_Asks(t *testing.T) {
 			s.Fatalf("class %s", out.Class)
 		}
 		q := s.asked[0]
-		if q.Kind != grant.KindRefresh || q.Endpoint != "https://override.example/token" || q.ClientID != "bellhop" ||
+		if q.Kind != grant.KindRefresh || q.Endpoint != "https://override.example/token" ||
+			q.Introspect != "https://override.example/introspect" || q.ClientID != "bellhop" ||
 			!q.Refresh.Equal(secret.New(secrettest.Mint("refresh-0"))) || !q.ClientSecret.Equal(secret.New("s")) {
 			s.Errorf("asked %+v", q)
 		}
