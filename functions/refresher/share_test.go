@@ -16,6 +16,7 @@ import (
 	"bellhop/shared/granttest"
 	"bellhop/shared/oauth"
 	"bellhop/shared/profile"
+	"bellhop/shared/secret"
 )
 
 // budget is one window of a profile.
@@ -93,6 +94,28 @@ func TestShare_NotSentIsGivenBack(t *testing.T) {
 					t.Errorf("generation %d, bucket %+v", g.Generation, c.bucket())
 				}
 			})
+		})
+	}
+}
+
+// While two client secrets exist an exchange may be two calls, and each of them
+// counts: with one call left the other secret is not tried.
+func TestShare_TheOtherSecretCounts(t *testing.T) {
+	for calls, generation := range map[int]int64{1: 1, 2: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newChain(t, 1, func(p *profile.Token) { p.Budgets = []profile.Budget{budget(calls, time.Hour, 0)} })
+			c.secrets.current, c.secrets.next = "old", "new"
+			c.provider.Refuse = func(r oauth.Request) oauth.Outcome {
+				if r.ClientSecret.Equal(secret.New("new")) {
+					return oauth.Outcome{}
+				}
+				return oauth.Outcome{Class: oauth.BadClient, Status: 401}
+			}
+			c.lives(time.Minute)
+			all, _ := c.made()
+			if n := len(c.bucket().Calls); all != calls || n != calls || c.read(c.ids[0]).Generation != generation {
+				t.Errorf("%d calls allowed: %d made, %d counted, generation %d", calls, all, n, c.read(c.ids[0]).Generation)
+			}
 		})
 	}
 }

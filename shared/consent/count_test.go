@@ -1,6 +1,8 @@
 package consent
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"bellhop/shared/grant"
 	"bellhop/shared/oauth"
 	"bellhop/shared/profile"
+	"bellhop/shared/secret"
 )
 
 // counting is a walk at a provider that allows three calls an hour, one of them
@@ -115,6 +118,64 @@ func TestLeave_CountsWhatWasSent(t *testing.T) {
 			b, err := m.Read(t.Context(), bucket.OfClient("main"))
 			if err != nil || len(b.Calls) != want || b.Lane.Owner != "" {
 				t.Errorf("status %d left behind: %+v, %v", status, b, err)
+			}
+		})
+	}
+}
+
+// turncoat takes the client's next secret alone, and counts what it is asked.
+type turncoat struct {
+	provider
+	asked int
+}
+
+func (p *turncoat) Exchange(_ context.Context, _ profile.Token, r oauth.Request) oauth.Outcome {
+	if p.asked++; r.ClientSecret.Reveal() == "next" {
+		return oauth.Outcome{Class: oauth.Issued}
+	}
+	return oauth.Outcome{Class: oauth.BadClient, Status: 401}
+}
+
+func (p *turncoat) ClientSecrets(context.Context, string) (connection.Secrets, error) {
+	return connection.Secrets{Current: secret.New("current"), Next: secret.New("next")}, nil
+}
+
+func (p *turncoat) Forget(string) {}
+
+// keyless is a vault that opens nothing.
+type keyless struct{ vault }
+
+func (keyless) Digest(context.Context, string, secret.Text) (string, error) {
+	return "", errors.New("no keys")
+}
+
+// A code that is presented with the other secret of a rotation is a second call:
+// it is counted, and with one call left it is not made.
+func TestExchange_TheOtherSecretCounts(t *testing.T) {
+	for spent, want := range map[int]Code{0: "", 2: Misconfigured} {
+		synctest.Test(t, func(t *testing.T) {
+			f, m, walk := counting()
+			bank := &turncoat{}
+			f.Provider, f.Clients, f.Vault = bank, bank, keyless{}
+			if _, err := bucket.Change(t.Context(), m, bucket.OfClient("main"), func(b bucket.Bucket) bucket.Bucket {
+				for i := range spent {
+					b.Calls = append(b.Calls, bucket.Call{At: time.Now(), By: string(rune('a' + i))})
+				}
+				return b
+			}); err != nil {
+				t.Fatal(err)
+			}
+			x := walk()
+			x.profile.Token.Auth = "body"
+			if r, err := f.admit(t.Context(), x); err != nil || r.Code != "" {
+				t.Fatalf("%q, %v", r.Code, err)
+			}
+			if code := f.exchange(t.Context(), x, secret.New("code"), secret.New("verifier")); code != want {
+				t.Errorf("with %d calls spent it ended %q, want %q", spent, code, want)
+			}
+			b, err := m.Read(t.Context(), bucket.OfClient("main"))
+			if made := len(b.Calls) - spent; err != nil || made != bank.asked || made != 2-spent/2 {
+				t.Errorf("%d calls counted, %d made, %v", made, bank.asked, err)
 			}
 		})
 	}
