@@ -108,10 +108,13 @@ func (s status) state() string {
 // next is when the next exchange is due, or when somebody looks again whether it
 // may be made, and what holds it until then.
 func (s status) next(now time.Time) string {
-	if s.Held == "" {
-		return ago(now, s.RefreshAt)
+	switch {
+	case s.Held != "":
+		return ago(now, s.NextLook) + " (held: " + s.Held + ")"
+	case s.NextLook.After(s.RefreshAt): // the last one brought nothing
+		return ago(now, s.NextLook)
 	}
-	return ago(now, s.NextLook) + " (held: " + s.Held + ")"
+	return ago(now, s.RefreshAt)
 }
 
 // showConnection is `connections show`.

@@ -53,8 +53,12 @@ func waited(e alert.Episode) int {
 }
 
 // invite puts a fresh reconnect ticket into an episode that is about to be
-// opened, sealed. A grant that no owner can consent to gets none.
+// opened, sealed. A grant that no owner can consent to gets none, and neither
+// does one whose trouble no consent mends.
 func (a *alerter) invite(ctx context.Context, g grant.Grant, e *alert.Episode) error {
+	if g.Reason == grant.RequestRefused {
+		return nil
+	}
 	if p, err := profile.ByName(g.Provider); err != nil || p.Token.Grant != "authorization_code" {
 		return err
 	}

@@ -389,6 +389,17 @@ func TestTell_ClientCredentialsHaveNoLink(t *testing.T) {
 	}
 }
 
+// What no consent mends is not put before the owner.
+func TestTell_ARefusedRequestHasNoLink(t *testing.T) {
+	o := newOffice(t)
+	o.breaks(grant.ReauthorizationRequired, grant.RequestRefused)
+	o.tells("grant-1")
+	o.told("opened")
+	if m := o.slack.Sent()[0]; !m.Link.Empty() || !strings.Contains(m.Remedy(), "connections retry") {
+		t.Errorf("a refused request has a link, or no remedy: %q", m.Remedy())
+	}
+}
+
 func TestTell_UncountedIsSaidSo(t *testing.T) {
 	o := newOffice(t)
 	o.cells.err = errors.New("table is down")

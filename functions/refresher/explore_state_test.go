@@ -61,6 +61,7 @@ func canon(b []byte, g grant.Grant) []byte {
 	num(g.Refused)
 	num(g.Revived)
 	num(int64(g.Failures))
+	num(int64(g.Rejections))
 	b = append(b, g.Health...)
 	b = append(b, g.Ref...)
 	num(g.Placement.Epoch)

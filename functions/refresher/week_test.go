@@ -60,6 +60,11 @@ var endings = []ending{
 		asked: 1, health: grant.ScopeUpdateRequired, reason: grant.ScopeMissing,
 		acts: func(f *fleet, s *sufferer) { s.Refuse = nil; consents(f, s) },
 	}, {
+		// Asked while that may pass by itself, an hour beyond the token's edge.
+		name: "request-refused", rotation: detect, ends: func(_ *fleet, s *sufferer) { s.refuses(oauth.BadRequest) },
+		asked: 16, health: grant.ReauthorizationRequired, reason: grant.RequestRefused,
+		acts: func(f *fleet, s *sufferer) { s.Refuse = nil; retries(f, s) },
+	}, {
 		name: "pair-missing", rotation: detect, begins: func(g *grant.Grant) { g.Inline, g.Ref = nil, "nowhere" },
 		asked: 0, health: grant.ReauthorizationRequired, reason: grant.PairMissing, acts: consents,
 	}, {
@@ -95,6 +100,14 @@ func consents(f *fleet, s *sufferer) {
 	}
 	times := grant.TimesOf(s.id, pair, profile.RefreshRule{})
 	if err := f.store.Consent(f.Context(), grant.ConsentWrite{ID: s.id, Epoch: g.Epoch, Sealed: sealed, Times: times, At: time.Now()}); err != nil {
+		f.Fatal(err)
+	}
+}
+
+// retries is a person's `connections retry`.
+func retries(f *fleet, s *sufferer) {
+	f.Helper()
+	if err := f.store.Retry(f.Context(), grant.RetryWrite{ID: s.id, Generation: f.read(s.id).Generation, At: time.Now()}); err != nil {
 		f.Fatal(err)
 	}
 }

@@ -61,6 +61,8 @@ func Why(r grant.Reason) string {
 	case grant.RefusedAlone:
 		return "The provider does not let our registration renew this access, while it renews others for us. " +
 			"Usually the account does not allow the app any more, or no longer exists."
+	case grant.RequestRefused:
+		return "The provider refuses what we send to renew this access, whatever the token, or our configuration lets us send nothing."
 	case grant.ScopeMissing:
 		return "The access lacks permissions that are needed to send rates."
 	}
@@ -78,6 +80,10 @@ func Meanwhile(h grant.Health) string {
 
 // Remedy says what to do about it.
 func (m Message) Remedy() string {
+	if m.Episode.Reason == grant.RequestRefused {
+		return "No owner can mend this. The event grant_dead in the refresher's log has the provider's status and code, or our cause: " +
+			"mend the profile or our registration at the provider, then run bellhop connections retry for one of its connections."
+	}
 	if m.Link.Empty() {
 		return "No owner has to consent here: check our registration at the provider, its permissions and its secret, " +
 			"then run bellhop connections retry for one of its connections."
@@ -97,6 +103,9 @@ func (m Message) Title() string {
 		return fmt.Sprintf("%s is connected to %s again", who, m.Provider)
 	case m.Episode.Health == grant.ScopeUpdateRequired:
 		return fmt.Sprintf("%s: %s needs more permissions", who, m.Provider)
+	}
+	if m.Episode.Reason == grant.RequestRefused {
+		return fmt.Sprintf("%s: %s refuses our requests", who, m.Provider)
 	}
 	return fmt.Sprintf("%s: %s must be reconnected", who, m.Provider)
 }

@@ -54,7 +54,9 @@ func messages() map[string]Message {
 			Owner: connection.Owner{Name: "Head Office", Contact: "it@example.com"},
 		})
 	}
-	all := map[string]Message{"opened": opened, "recovered": recovered, "scopes": scopes, "chain": chain}
+	rejected := lisbon()
+	rejected.Episode.Reason, rejected.Link = grant.RequestRefused, secret.Text{}
+	all := map[string]Message{"opened": opened, "recovered": recovered, "scopes": scopes, "chain": chain, "rejected": rejected}
 	maps.Copy(all, clientMessages())
 	maps.Copy(all, forecasts())
 	return all
@@ -195,7 +197,7 @@ func TestInWords(t *testing.T) {
 func TestWhy_EveryReasonHasItsWords(t *testing.T) {
 	seen := map[string]grant.Reason{}
 	for _, r := range []grant.Reason{grant.NeverConnected, grant.Revoked, grant.AnswerLost, grant.Expired,
-		grant.TokenRejected, grant.ScopeMissing, grant.PairMissing, grant.RefusedAlone} {
+		grant.TokenRejected, grant.ScopeMissing, grant.PairMissing, grant.RefusedAlone, grant.RequestRefused} {
 		if other, taken := seen[Why(r)]; taken {
 			t.Errorf("%s and %s read the same", r, other)
 		}

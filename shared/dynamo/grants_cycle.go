@@ -68,6 +68,11 @@ func (c *change) end(w grant.ReleaseWrite) {
 	c.hold(w.WakeAt, w.Held)
 	if w.Failed {
 		c.add("failures")
+		if w.Rejected {
+			c.add("rejections")
+		} else {
+			c.drop("rejections")
+		}
 	}
 }
 
@@ -81,7 +86,7 @@ func (s *Grants) Commit(ctx context.Context, w grant.CommitWrite) error {
 	c.put("generation", num(w.Generation+1))
 	c.put("holder", mapOf(item{}))
 	c.put("committed_by", str(string(w.Me)))
-	c.drop("deadline", "refused", "failures", "reauth", "attempts.#me")
+	c.drop("deadline", "refused", "failures", "rejections", "reauth", "attempts.#me")
 	c.dropNamed("attempts", w.DropAttempts)
 	c.dropNamed("asides", w.DropAsides)
 	switch {

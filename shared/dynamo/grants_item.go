@@ -47,7 +47,7 @@ func grantItem(g grant.Grant) item {
 		m["asks"] = list(g.Asks...)
 	}
 	for k, n := range map[string]int64{
-		"refused": g.Refused, "doubted": g.Doubted, "revived": g.Revived, "episode": g.Episode, "failures": int64(g.Failures), "foretold_days": int64(g.Foretold.Days),
+		"refused": g.Refused, "doubted": g.Doubted, "revived": g.Revived, "episode": g.Episode, "failures": int64(g.Failures), "rejections": int64(g.Rejections), "foretold_days": int64(g.Foretold.Days),
 	} {
 		if n != 0 {
 			m[k] = num(n)
@@ -103,7 +103,7 @@ func grantOf(m item) (grant.Grant, error) {
 		Foretold: grant.Foretold{Dies: getTime(m, "foretold_dies"), Days: int(getNum(m, "foretold_days"))},
 		Scopes:   getList(m, "scopes"), Account: getStr(m, "account"),
 		Episode: getNum(m, "episode"), EpisodeSince: getTime(m, "episode_since"), AlertDue: getTime(m, "alert_due"),
-		CommittedBy: grant.Nonce(getStr(m, "committed_by")), Failures: int(getNum(m, "failures")),
+		CommittedBy: grant.Nonce(getStr(m, "committed_by")), Failures: int(getNum(m, "failures")), Rejections: int(getNum(m, "rejections")),
 	}
 	if p := getMap(m, "pair"); p != nil {
 		s := sealedBytesOf(p)

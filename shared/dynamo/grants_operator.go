@@ -31,7 +31,7 @@ func (s *Grants) Retry(ctx context.Context, w grant.RetryWrite) error {
 	c.value(":gone", str(string(grant.RevokedByUs)))
 	c.when("(attribute_exists(reauth) and reauth <> :never and reauth <> :gone)" +
 		" or (attribute_not_exists(reauth) and attribute_exists(missing_scopes) and attribute_not_exists(wake_at))")
-	c.drop("reauth", "refused", "failures", "held")
+	c.drop("reauth", "refused", "failures", "rejections", "held")
 	c.wake(w.At)
 	c.alert(w.At)
 	return s.done(ctx, c)
@@ -49,7 +49,7 @@ func (s *Grants) Revoke(ctx context.Context, w grant.RevokeWrite) error {
 	for _, left := range []string{"holder", "attempts", "asides"} {
 		c.put(left, mapOf(item{}))
 	}
-	c.drop("pair", "pair_ref", "refresh_expires", "refresh_renewed", "deadline", "refused", "failures", "wake_at", "wake_shard", "held")
+	c.drop("pair", "pair_ref", "refresh_expires", "refresh_renewed", "deadline", "refused", "failures", "rejections", "wake_at", "wake_shard", "held")
 	return s.done(ctx, c)
 }
 

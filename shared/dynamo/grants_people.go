@@ -148,7 +148,7 @@ func consentChange(w grant.ConsentWrite) *change {
 	c.put("holder", mapOf(item{}))
 	c.put("attempts", mapOf(item{}))
 	c.put("asides", mapOf(item{}))
-	c.drop("deadline", "refused", "failures", "reauth")
+	c.drop("deadline", "refused", "failures", "rejections", "reauth")
 	switch {
 	case len(w.Missing) > 0:
 		c.put("missing_scopes", list(w.Missing...))

@@ -115,8 +115,10 @@ type Grant struct {
 	// CommittedBy is for the log alone: no decision reads it.
 	CommittedBy Nonce
 	// Failures counts exchanges in a row that brought nothing; it paces the
-	// next one.
-	Failures int
+	// next one. Rejections counts those of them, in a row too, whose very request
+	// was refused: see [Grant.Rejected].
+	Failures   int
+	Rejections int
 }
 
 // Health is what the machine has found out about a grant.
@@ -145,6 +147,7 @@ const (
 	RevokedByUs    Reason = "revoked_by_us"   // no alert: a person had us revoke it; its pair is gone
 	PairMissing    Reason = "pair_missing"    // the pair is not at its home any more, and its token has run out
 	RefusedAlone   Reason = "refused_alone"   // refused as our registration, which others are not, until its token had run out
+	RequestRefused Reason = "request_refused" // our very request is refused, again and again, long after its token had run out
 )
 
 // The homes that Grant.Home may name.

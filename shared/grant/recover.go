@@ -119,6 +119,19 @@ func (g Grant) AfterUnknown(me Nonce, rotation profile.Rotation, now time.Time) 
 	return latest(pause, g.presentOnceAt("").Add(WakeEarly))
 }
 
+// When a request that is refused is a matter for people: not after one answer,
+// and not within an hour in which a provider answers so to everybody.
+const (
+	timesRejected = 8
+	longRejected  = time.Hour
+)
+
+// Rejected reports whether one more refusal of our very request needs a person:
+// it was refused so time and again, and nobody has been able to push for long.
+func (g Grant) Rejected(now time.Time) bool {
+	return g.Rejections+1 >= timesRejected && !now.Before(g.Edge().Add(longRejected))
+}
+
 // roll plans to roll n before any refusal.
 func (g Grant) roll(n Nonce, rotation profile.Rotation) Plan {
 	knownSpent := rotation.Policy == "detect" && g.Asides[n].Base == g.Generation

@@ -226,3 +226,25 @@ func TestWhyDead(t *testing.T) {
 		}
 	}
 }
+
+// A request that is refused needs a person when it was refused often and for long.
+func TestRejected_Boundaries(t *testing.T) {
+	g := Grant{ID: "g", Generation: 1, Issued: noon, Expires: noon.Add(time.Minute), Rejections: timesRejected - 1}
+	late := g.Edge().Add(longRejected)
+	with := func(change func(*Grant)) Grant { g := g; change(&g); return g }
+	for name, row := range map[string]struct {
+		g    Grant
+		now  time.Time
+		want bool
+	}{
+		"often and for long":           {g, late, true},
+		"not for long enough":          {g, late.Add(-1), false},
+		"not often enough":             {with(func(g *Grant) { g.Rejections-- }), late, false},
+		"often, but of other failures": {with(func(g *Grant) { g.Rejections, g.Failures = 0, 99 }), late, false},
+		"there never was a token":      {Grant{ID: "g", Rejections: timesRejected - 1}, noon, true},
+	} {
+		if got := row.g.Rejected(row.now); got != row.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -97,7 +97,8 @@ const (
 	firstPause    = 2 * time.Second
 	shortestPause = time.Second
 	// longestPause is for tokens that live long; one that lives a minute is
-	// tried again within about a minute, as its provider expects of us anyway.
+	// tried again within about a minute, as its provider expects of us anyway,
+	// unless it is our request that is refused: that seldom passes by itself.
 	longestPause  = 15 * time.Minute
 	shortLifeRest = 30 * time.Second
 	// longestHold bounds what a Retry-After may ask: a wild number must not
@@ -111,7 +112,10 @@ const (
 // failure waits the same time wherever it is asked.
 func (g Grant) Backoff() time.Duration {
 	ceiling := firstPause << min(max(g.Failures, 0), 16)
-	ceiling = min(ceiling, longestPause, max(g.Expires.Sub(g.Issued), shortLifeRest))
+	ceiling = min(ceiling, longestPause)
+	if g.Rejections == 0 {
+		ceiling = min(ceiling, max(g.Expires.Sub(g.Issued), shortLifeRest))
+	}
 	return shortestPause + jitter.Of(ceiling-shortestPause, "backoff", string(g.ID), strconv.FormatInt(g.Generation, 10), strconv.Itoa(g.Failures))
 }
 

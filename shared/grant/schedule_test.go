@@ -107,6 +107,14 @@ func TestBackoff_Schedule(t *testing.T) {
 		}
 		t.Logf("life %-6v %s", life, strings.Join(line, " "))
 	}
+	// A request that is refused is tried less often, however short the token's life.
+	minute, longest := Grant{ID: "g", Issued: noon, Expires: noon.Add(time.Minute), Rejections: 1}, time.Duration(0)
+	for minute.Failures = range 40 {
+		longest = max(longest, minute.Backoff())
+	}
+	if longest > longestPause || longest < longestPause*3/4 {
+		t.Errorf("a refused request is repeated after %v at most", longest)
+	}
 	if d := (Grant{ID: "g", Failures: 1 << 40}).Backoff(); d < time.Second || d > longestPause {
 		t.Errorf("after very many failures: %v", d)
 	}

@@ -100,16 +100,19 @@ type LeaseWrite struct {
 
 // ReleaseWrite ends a lease. WakeAt says when to look again; zero leaves the
 // wake as it is. Held goes with it and says why nothing happens before; empty
-// removes what stood there. Failed adds one to the failures in a row. All are
-// for the holder alone: an Abandon that carries any is refused when the lease
-// is not mine any more, because a wake set late could hide the winner's. It is
-// then sent again without them.
+// removes what stood there. Failed adds one to the failures in a row, Rejected to
+// the rejections, which every other failure ends. All are for the holder alone:
+// an Abandon that carries any is refused when the lease is not mine any more,
+// because a wake set late could hide the winner's. It is then sent again without
+// them.
 type ReleaseWrite struct {
 	ID     ID
 	Me     Nonce
 	WakeAt time.Time
 	Held   string
 	Failed bool
+	// Rejected says, with Failed, that the request itself was refused.
+	Rejected bool
 }
 
 // CommitWrite carries a committed pair.

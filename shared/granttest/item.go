@@ -84,6 +84,10 @@ func end(g *grant.Grant, w grant.ReleaseWrite) {
 	}
 	if w.Failed {
 		g.Failures++
+		g.Rejections++
+		if !w.Rejected {
+			g.Rejections = 0
+		}
 	}
 }
 
@@ -138,7 +142,7 @@ func consent(g *grant.Grant, w grant.ConsentWrite) {
 	g.Epoch++
 	g.Account = w.Account
 	g.Attempts, g.Asides = map[grant.Nonce]grant.Attempt{}, map[grant.Nonce]grant.Aside{}
-	g.Lease, g.Refused, g.Failures, g.Missing = nil, 0, 0, nil
+	g.Lease, g.Refused, g.Failures, g.Rejections, g.Missing = nil, 0, 0, 0, nil
 	if len(w.Missing) > 0 {
 		g.Missing = w.Missing
 	}

@@ -63,7 +63,7 @@ func Living(id grant.ID, change func(*grant.Grant)) grant.Grant {
 			"aside-1": Kept(1), "aside-2": Kept(2),
 		},
 		Issued: noon.Add(-40 * time.Second), Expires: noon.Add(20 * time.Second),
-		RefreshAt: noon, WakeAt: noon, Scopes: []string{"rates:read"}, Account: "hotel-7", Failures: 2,
+		RefreshAt: noon, WakeAt: noon, Scopes: []string{"rates:read"}, Account: "hotel-7", Failures: 2, Rejections: 2,
 	}
 	if change != nil {
 		change(&g)

@@ -24,7 +24,7 @@ func committed(w grant.CommitWrite) func(*grant.Grant) {
 	return func(g *grant.Grant) {
 		g.Inline, g.Ref, g.Generation = &w.Sealed, "", w.Generation+1
 		g.Issued, g.Expires, g.RefreshAt, g.WakeAt = w.Times.Issued, w.Times.Expires, w.Times.RefreshAt, w.Times.WakeAt
-		g.Lease, g.Refused, g.Failures, g.CommittedBy = nil, 0, 0, w.Me
+		g.Lease, g.Refused, g.Failures, g.Rejections, g.CommittedBy = nil, 0, 0, 0, w.Me
 		g.RefreshExpires, g.RefreshRenewed, g.Held = w.Times.RefreshExpires, w.Times.RefreshRenewed, ""
 		delete(g.Attempts, w.Me)
 	}
@@ -114,7 +114,7 @@ func keepAside(b *bench) {
 	raw.Raw = true
 	w = grant.AsideWrite{ID: g.ID, Me: "me", Aside: raw, WakeAt: noon}
 	b.changes(g, func() error { return b.s.KeepAside(b.ctx, w) }, func(g *grant.Grant) {
-		g.Asides["me"], g.WakeAt, g.Failures = raw, noon, 3 // the other's lease stays
+		g.Asides["me"], g.WakeAt, g.Failures, g.Rejections = raw, noon, 3, 0 // the other's lease stays
 		delete(g.Attempts, "me")
 	})
 	g = b.made(nil)

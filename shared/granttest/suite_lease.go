@@ -144,7 +144,7 @@ func release(b *bench) {
 	g := b.made(leased("me"))
 	w := grant.ReleaseWrite{ID: g.ID, Me: "me", WakeAt: noon.Add(time.Minute), Held: "budget", Failed: true}
 	b.changes(g, func() error { return b.s.Release(b.ctx, w) }, func(g *grant.Grant) {
-		g.Lease, g.WakeAt, g.Held, g.Failures = nil, w.WakeAt, "budget", 3 // the attempt stays
+		g.Lease, g.WakeAt, g.Held, g.Failures, g.Rejections = nil, w.WakeAt, "budget", 3, 0 // the attempt stays
 	})
 	b.refuses(b.now(g.ID), "a copy", func() error { return b.s.Release(b.ctx, w) })
 
@@ -166,10 +166,16 @@ func release(b *bench) {
 
 func abandon(b *bench) {
 	g := b.made(leased("me"))
-	w := grant.ReleaseWrite{ID: g.ID, Me: "me", WakeAt: noon.Add(time.Minute), Failed: true}
+	w := grant.ReleaseWrite{ID: g.ID, Me: "me", WakeAt: noon.Add(time.Minute), Failed: true, Rejected: true}
 	b.changes(g, func() error { return b.s.Abandon(b.ctx, w) }, func(g *grant.Grant) {
 		delete(g.Attempts, "me")
-		g.Lease, g.WakeAt, g.Failures = nil, w.WakeAt, 3
+		g.Lease, g.WakeAt, g.Failures, g.Rejections = nil, w.WakeAt, 3, 3
+	})
+	g = b.made(leased("me"))
+	w.ID, w.Rejected = g.ID, false // it ends the row
+	b.changes(g, func() error { return b.s.Abandon(b.ctx, w) }, func(g *grant.Grant) {
+		delete(g.Attempts, "me")
+		g.Lease, g.WakeAt, g.Failures, g.Rejections = nil, w.WakeAt, 3, 0
 	})
 	b.refuses(b.now(g.ID), "a copy", func() error { return b.s.Abandon(b.ctx, w) })
 

@@ -27,7 +27,7 @@ func retry(b *bench) {
 		return grant.RetryWrite{ID: g.ID, Generation: 3, At: noon}
 	}
 	again := func(g *grant.Grant) {
-		g.Health, g.Reason, g.Refused, g.Failures, g.Held = grant.OK, "", 0, 0, ""
+		g.Health, g.Reason, g.Refused, g.Failures, g.Rejections, g.Held = grant.OK, "", 0, 0, 0, ""
 		g.WakeAt, g.AlertDue = noon, noon
 	}
 	g := b.made(and(alone, dead))
@@ -76,7 +76,7 @@ func revoke(b *bench) {
 	g := b.made(and(leased("me"), off, busy))
 	b.changes(g, func() error { return b.s.Revoke(b.ctx, write(g)) }, func(g *grant.Grant) {
 		g.Generation, g.Inline, g.RefreshExpires, g.RefreshRenewed = 4, nil, time.Time{}, false
-		g.Health, g.Reason, g.Refused, g.Failures, g.Held = grant.ReauthorizationRequired, grant.RevokedByUs, 0, 0, ""
+		g.Health, g.Reason, g.Refused, g.Failures, g.Rejections, g.Held = grant.ReauthorizationRequired, grant.RevokedByUs, 0, 0, 0, ""
 		g.Lease, g.WakeAt = nil, time.Time{}
 		clear(g.Attempts) // whoever comes with an answer has no ticket any more
 		clear(g.Asides)

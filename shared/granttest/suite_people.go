@@ -192,7 +192,7 @@ func consented(w grant.ConsentWrite) func(*grant.Grant) {
 		g.Generation++
 		g.Epoch++
 		g.Health, g.Reason, g.Missing = grant.OK, "", nil
-		g.Lease, g.Refused, g.Failures = nil, 0, 0
+		g.Lease, g.Refused, g.Failures, g.Rejections = nil, 0, 0, 0
 		g.RefreshExpires, g.RefreshRenewed, g.Held = w.Times.RefreshExpires, w.Times.RefreshRenewed, ""
 		clear(g.Attempts)
 		clear(g.Asides)

@@ -57,7 +57,7 @@ func (m *Memory) Commit(ctx context.Context, w grant.CommitWrite) error {
 		}
 		inline(g, w.Sealed, w.Times, w.Scopes)
 		g.Generation++
-		g.Lease, g.Refused, g.Failures, g.CommittedBy = nil, 0, 0, w.Me
+		g.Lease, g.Refused, g.Failures, g.Rejections, g.CommittedBy = nil, 0, 0, 0, w.Me
 		delete(g.Attempts, w.Me)
 		for _, n := range w.DropAttempts {
 			delete(g.Attempts, n)

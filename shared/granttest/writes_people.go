@@ -24,7 +24,7 @@ func (m *Memory) Retry(ctx context.Context, w grant.RetryWrite) error {
 		if g.Generation != w.Generation || !retriable(*g) || held(*g, w.At, grant.Skew) {
 			return false
 		}
-		g.Refused, g.Failures, g.Held, g.WakeAt = 0, 0, "", w.At
+		g.Refused, g.Failures, g.Rejections, g.Held, g.WakeAt = 0, 0, 0, "", w.At
 		cure(g)
 		alert(g, w.At)
 		return true
@@ -51,7 +51,7 @@ func (m *Memory) Revoke(ctx context.Context, w grant.RevokeWrite) error {
 		}
 		g.Generation++
 		g.Inline, g.Ref, g.RefreshExpires, g.RefreshRenewed = nil, "", time.Time{}, false
-		g.Health, g.Reason, g.Refused, g.Failures = grant.ReauthorizationRequired, grant.RevokedByUs, 0, 0
+		g.Health, g.Reason, g.Refused, g.Failures, g.Rejections = grant.ReauthorizationRequired, grant.RevokedByUs, 0, 0, 0
 		g.Lease, g.WakeAt, g.Held = nil, time.Time{}, ""
 		clear(g.Attempts)
 		clear(g.Asides)

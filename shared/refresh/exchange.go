@@ -170,6 +170,8 @@ func (r *Run) Conclude(ctx context.Context, out oauth.Outcome) (again time.Time,
 		return r.AfterInvalidGrant(ctx)
 	case oauth.BadScope:
 		return r.scopeVerdict(ctx)
+	case oauth.BadRequest:
+		return r.afterRejection(ctx, out)
 	case oauth.Unknown:
 		return r.afterUnknown(ctx, out)
 	default: // not spent: the provider said so, or never saw it
@@ -181,7 +183,7 @@ func (r *Run) Conclude(ctx context.Context, out oauth.Outcome) (again time.Time,
 // client's grants share lets it, or after a pause. Having to wait for the others
 // is no failure of this one. One that is refused alone is judged in the end.
 func (r *Run) comeAgain(ctx context.Context, out oauth.Outcome) (time.Time, error) {
-	w := grant.ReleaseWrite{ID: r.snapshot.ID, Me: r.me, Failed: r.share.held == "", Held: r.share.held}
+	w := grant.ReleaseWrite{ID: r.snapshot.ID, Me: r.me, Failed: r.share.held == "", Held: r.share.held, Rejected: out.Class == oauth.BadRequest}
 	at := out.RetryAt
 	switch out.Class {
 	case oauth.Throttled, oauth.Outage:

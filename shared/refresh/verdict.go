@@ -8,6 +8,7 @@ import (
 
 	"bellhop/shared/bucket"
 	"bellhop/shared/grant"
+	"bellhop/shared/oauth"
 )
 
 // AfterInvalidGrant ends a run whose credential was refused, now or by an
@@ -96,6 +97,24 @@ func (r *Run) scopeVerdict(ctx context.Context) (time.Time, error) {
 		r.report.dead(w)
 	}
 	return time.Time{}, landed(err, "recording missing scopes of grant", w.ID)
+}
+
+// afterRejection leaves the grant for later, until our very request was refused
+// so often and for so long that a person must change it: then asking again does
+// not. The provider has not looked at the pair, so that no kept answer is rolled
+// over it: while one is there, or may come, somebody looks again.
+func (r *Run) afterRejection(ctx context.Context, out oauth.Outcome) (time.Time, error) {
+	g, now := r.snapshot, r.c.Now()
+	plan := g.AfterInvalidGrant(g.Generation, r.me, now)
+	if !g.Rejected(now) || plan.Step != grant.Condemn {
+		return r.comeAgain(ctx, out)
+	}
+	r.reason = grant.RequestRefused
+	err := r.Verdict(ctx, g, plan)
+	if _, refused := conflict(err); refused {
+		return r.Abandon(ctx, time.Time{}) // an answer came meanwhile: it goes first
+	}
+	return time.Time{}, landed(err, "recording that our request is refused for grant", g.ID)
 }
 
 // atLeast is the later of the two: zero and past times mean at once.

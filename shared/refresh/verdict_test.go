@@ -147,3 +147,114 @@ func TestScopeVerdict_BesideAsides(t *testing.T) {
 		}
 	})
 }
+
+// rejects lets the provider refuse our request until the grant has been refused
+// so n times in a row, each when it is looked at again.
+func (s *step) rejects(n int) {
+	s.Helper()
+	for range n {
+		time.Sleep(time.Until(s.now().WakeAt))
+		if _, err := s.leases().Conclude(s.Context(), oauth.Outcome{Class: oauth.BadRequest, Status: 400, Code: "other"}); err != nil {
+			s.Fatal(err)
+		}
+	}
+}
+
+// The provider has not looked at the pair: a former one that is kept is not rolled
+// over it, and neither is dropped. Somebody looks again, now and then. What cannot
+// be read speaks for nothing.
+func TestRejection_BesideAsides(t *testing.T) {
+	for _, raw := range []bool{false, true} {
+		on(t, func(s *step) {
+			sealed, err := s.Vault.Seal("g", 0, pair(7))
+			if err != nil {
+				s.Fatal(err)
+			}
+			kept := grant.Aside{Sealed: sealed, Former: !raw, Raw: raw, At: time.Now(), Issued: time.Now(), Expires: time.Now().Add(time.Minute)}
+			if err := s.store.KeepAside(s.Context(), grant.AsideWrite{ID: "g", Me: s.leases().me, WakeAt: time.Now(), Aside: kept}); err != nil {
+				s.Fatal(err)
+			}
+			s.rejects(7)
+			if g := s.now(); g.Health != grant.OK || g.Rejections != 7 {
+				s.Fatalf("%s after %d", g.Health, g.Rejections)
+			}
+			time.Sleep(time.Until(s.now().Edge().Add(time.Hour)))
+			s.rejects(1)
+			g := s.now()
+			if judged := g.Health == grant.ReauthorizationRequired && g.Reason == grant.RequestRefused && g.WakeAt.IsZero(); judged != raw {
+				s.Errorf("%s, %s, wake %v", g.Health, g.Reason, g.WakeAt)
+			}
+			if wait := time.Until(g.WakeAt); !raw && (wait <= 0 || wait > 15*time.Minute) {
+				s.Errorf("the next look is in %v", wait)
+			}
+			if g.Generation != 1 || len(g.Asides) != 1 || len(g.Attempts) != 0 {
+				s.Errorf("generation %d, %d asides, %d attempts", g.Generation, len(g.Asides), len(g.Attempts))
+			}
+		})
+	}
+}
+
+// Somebody who was at it just before may still come with an answer: nobody is
+// judged until he has surely ended.
+func TestRejection_WaitsForTheLivingHolder(t *testing.T) {
+	on(t, func(s *step) {
+		s.rejects(7)
+		time.Sleep(2 * time.Hour)
+		s.leases() // and is not heard of again
+		time.Sleep(grant.LeaseFor + grant.Skew + time.Millisecond)
+		s.rejects(1)
+		if g := s.now(); g.Health != grant.OK || g.Rejections != 8 {
+			s.Fatalf("%s after %d", g.Health, g.Rejections)
+		}
+		time.Sleep(grant.FunctionTimeout)
+		s.rejects(1)
+		if g := s.now(); g.Reason != grant.RequestRefused || len(g.Attempts) != 1 || g.Episode != 1 {
+			s.Errorf("%s, %s, %d attempts", g.Health, g.Reason, len(g.Attempts))
+		}
+	})
+}
+
+// An hour in which the provider answers so to everybody asks nobody for anything,
+// and what failed otherwise meanwhile begins the row anew.
+func TestRejection_PassesByItself(t *testing.T) {
+	on(t, func(s *step) {
+		for edge := s.now().Edge(); s.now().WakeAt.Before(edge.Add(time.Hour)); {
+			s.rejects(1)
+		}
+		time.Sleep(time.Until(s.now().WakeAt))
+		if _, err := s.leases().Conclude(s.Context(), oauth.Outcome{Class: oauth.NotSent}); err != nil {
+			s.Fatal(err)
+		}
+		s.rejects(7)
+		if g := s.now(); g.Health != grant.OK || g.Rejections != 7 || g.Failures < 15 {
+			s.Errorf("%s after %d of %d", g.Health, g.Rejections, g.Failures)
+		}
+	})
+}
+
+// An answer that came between the refusal and the verdict goes first.
+func TestRejection_LateAside(t *testing.T) {
+	on(t, func(s *step) {
+		s.rejects(7)
+		slow := s.again()
+		time.Sleep(26*time.Second + time.Hour)
+		r := s.leases()
+		s.store.Fault = func(method string) granttest.Fault {
+			if method == "Verdict" {
+				s.store.Fault = nil
+				late, _ := s.Vault.Seal("g", 1, pair(7))
+				if err := s.store.KeepAside(s.Context(), grant.AsideWrite{ID: "g", Me: slow.me, WakeAt: time.Now(),
+					Aside: grant.Aside{Sealed: late, Base: 1, At: time.Now(), Issued: time.Now(), Expires: time.Now().Add(time.Minute)}}); err != nil {
+					s.Error(err)
+				}
+			}
+			return granttest.None
+		}
+		if _, err := r.Conclude(s.Context(), oauth.Outcome{Class: oauth.BadRequest}); err != nil {
+			s.Fatal(err)
+		}
+		if g := s.now(); g.Health != grant.OK || len(g.Asides) != 1 || len(g.Attempts) != 0 || !g.Due(time.Now()) {
+			s.Errorf("%s, asides %v, attempts %v, wake %v", g.Health, g.KnownAsides(), g.Attempts, g.WakeAt)
+		}
+	})
+}
