@@ -77,7 +77,7 @@ func (s *showClient) Run(ctx context.Context, d *desk) error {
 	}
 	is := clientStatus{Client: client.ID, Provider: client.Provider, ClientID: client.ClientID, Grants: grants,
 		Secrets: map[bool]string{true: "one", false: "two"}[stored.Next.Empty()]}
-	return d.print(is.of(b, p.Token, d.now()).table(d.now()))
+	return d.print(is.of(b, p.Token, stored.Version, d.now()).table(d.now()))
 }
 
 // grantsOf visits a client's grants, each once, until visit has seen enough. A
@@ -100,13 +100,14 @@ func (d *desk) grantsOf(ctx context.Context, client connection.Client, visit fun
 	return errors.Join(err, failed)
 }
 
-// of adds what the bucket says.
-func (s clientStatus) of(b bucket.Bucket, t profile.Token, now time.Time) clientStatus {
+// of adds what the bucket says to a grant that would present the stored secret:
+// another version than the refused one would be let through sooner.
+func (s clientStatus) of(b bucket.Bucket, t profile.Token, secretVersion string, now time.Time) clientStatus {
 	rules := bucket.RulesOf(t)
 	for _, w := range rules.Windows {
 		s.Budgets = append(s.Budgets, budgetStatus{Calls: w.Calls, Window: w.Span.String(), Left: left(b, rules, w, now)})
 	}
-	if _, answer := b.Take(rules, bucket.Ask{Nonce: "show"}, now); !answer.Goes() {
+	if _, answer := b.Take(rules, bucket.Ask{Nonce: "show", SecretVersion: secretVersion}, now); !answer.Goes() {
 		s.Held, s.NextFree = answer.Why, answer.At
 	}
 	s.Refused, s.Suspected = len(b.Suspects.Recent), b.Suspected()

@@ -49,6 +49,10 @@ func TestClientShow_HoldAndTrouble(t *testing.T) {
 		t.Errorf("held: %+v", s)
 	}
 	o.passes(2 * time.Hour)
+	stored := o.secrets["cloud"]
+	stored.Version = "v7"
+	o.secrets["cloud"] = stored
+	refused := o.desk.now()
 	o.tells("cloud", func(b bucket.Bucket) bucket.Bucket {
 		r := bucket.ClientRefusal{Grant: "a", Code: "invalid_client", Status: 401, Payload: "0123456789abcdef", SecretVersion: "v7"}
 		b = b.ClientRefused(r, o.desk.now())
@@ -68,6 +72,15 @@ func TestClientShow_HoldAndTrouble(t *testing.T) {
 	if strings.Contains(out, "s3cret") {
 		t.Error("a secret is printed")
 	}
+	o.passes(time.Minute)
+	if s := o.client("cloud"); s.Held != bucket.WhyClient || s.NextFree.Before(refused.Add(3*time.Minute)) {
+		t.Errorf("a minute later the same secret goes at %v, held %q", s.NextFree, s.Held)
+	}
+	stored.Version = "v8"
+	o.secrets["cloud"] = stored
+	if s := o.client("cloud"); s.Held != "" {
+		t.Errorf("another secret is held (%s) until %v", s.Held, s.NextFree)
+	}
 }
 
 // What is left of a budget is what a refresh could still use: a share is kept
@@ -76,7 +89,7 @@ func TestClientShow_BudgetLeft(t *testing.T) {
 	rules := profile.Token{Budgets: []profile.Budget{{Calls: 5, Window: profile.Seconds(24 * time.Hour)}}, CodeShare: 1}
 	b := bucket.Bucket{Name: bucket.OfClient("c")}
 	for i, want := range []int{4, 3, 2, 1, 0} {
-		s := clientStatus{}.of(b, rules, noon)
+		s := clientStatus{}.of(b, rules, "v1", noon)
 		if s.Budgets[0].Left != want || s.Budgets[0].Calls != 5 || (s.Held == "") != (want > 0) {
 			t.Errorf("after %d calls: %+v", i, s)
 		}
@@ -85,7 +98,7 @@ func TestClientShow_BudgetLeft(t *testing.T) {
 		}
 		b.Calls = append(b.Calls, bucket.Call{At: noon, By: string(rune('a' + i))})
 	}
-	if s := (clientStatus{}).of(b, rules, noon.Add(25*time.Hour)); s.Budgets[0].Left != 4 {
+	if s := (clientStatus{}).of(b, rules, "v1", noon.Add(25*time.Hour)); s.Budgets[0].Left != 4 {
 		t.Errorf("the day after: %+v", s)
 	}
 }
