@@ -34,7 +34,8 @@ type clientStatus struct {
 	Trouble   *troubleStatus `json:"trouble,omitempty"`
 }
 
-// budgetStatus is one sliding window.
+// budgetStatus is one sliding window, in exchanges: what a provider counts in
+// credits is divided by what an exchange costs.
 type budgetStatus struct {
 	Calls  int    `json:"calls"`
 	Window string `json:"window"`
@@ -105,7 +106,7 @@ func (d *desk) grantsOf(ctx context.Context, client connection.Client, visit fun
 func (s clientStatus) of(b bucket.Bucket, t profile.Token, secretVersion string, now time.Time) clientStatus {
 	rules := bucket.RulesOf(t)
 	for _, w := range rules.Windows {
-		s.Budgets = append(s.Budgets, budgetStatus{Calls: w.Calls, Window: w.Span.String(), Left: left(b, rules, w, now)})
+		s.Budgets = append(s.Budgets, budgetStatus{Calls: w.Exchanges(), Window: w.Span.String(), Left: left(b, rules, w, now)})
 	}
 	if _, answer := b.Take(rules, bucket.Ask{Nonce: "show", SecretVersion: secretVersion}, now); !answer.Goes() {
 		s.Held, s.NextFree = answer.Why, answer.At
@@ -123,14 +124,14 @@ func (s clientStatus) of(b bucket.Bucket, t profile.Token, secretVersion string,
 func left(b bucket.Bucket, r bucket.Rules, w bucket.Window, now time.Time) int {
 	open := bucket.Bucket{Name: b.Name, Calls: b.Calls}
 	r = bucket.Rules{Windows: []bucket.Window{w}, CodeShare: r.CodeShare}
-	for n := range w.Calls {
+	for n := range w.Exchanges() {
 		next, answer := open.Take(r, bucket.Ask{Nonce: "show-" + strconv.Itoa(n)}, now)
 		if !answer.Goes() {
 			return n
 		}
 		open = next
 	}
-	return w.Calls
+	return w.Exchanges()
 }
 
 func (s clientStatus) table(now time.Time) table {

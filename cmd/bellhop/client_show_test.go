@@ -101,4 +101,11 @@ func TestClientShow_BudgetLeft(t *testing.T) {
 	if s := (clientStatus{}).of(b, rules, "v1", noon.Add(25*time.Hour)); s.Budgets[0].Left != 4 {
 		t.Errorf("the day after: %+v", s)
 	}
+	credits := profile.Token{Budgets: []profile.Budget{{Calls: 22, Window: profile.Seconds(time.Hour), Cost: 4}}}
+	for i, want := range []int{5, 4} {
+		s := clientStatus{}.of(bucket.Bucket{Name: b.Name, Calls: b.Calls[:i]}, credits, "v1", noon)
+		if s.Budgets[0].Left != want || s.Budgets[0].Calls != 5 {
+			t.Errorf("22 credits, 4 each, %d spent: %+v", 4*i, s)
+		}
+	}
 }

@@ -14,9 +14,9 @@ type Window struct {
 	Cost  int
 }
 
-// exchanges is how many exchanges the window lets through: one at least, or
+// Exchanges is how many exchanges the window lets through: one at least, or
 // nobody ever would.
-func (w Window) exchanges() int { return max(w.Calls/max(w.Cost, 1), 1) }
+func (w Window) Exchanges() int { return max(w.Calls/max(w.Cost, 1), 1) }
 
 // Call is one entry of the log.
 type Call struct {
@@ -80,10 +80,10 @@ func (b Bucket) room(w Window, r Rules, code bool, at time.Time) bool {
 		}
 	}
 	if code {
-		return all < w.exchanges()
+		return all < w.Exchanges()
 	}
-	kept := max(min(r.CodeShare, w.exchanges()-1)-codes, 0)
-	return all+kept < w.exchanges()
+	kept := max(min(r.CodeShare, w.Exchanges()-1)-codes, 0)
+	return all+kept < w.Exchanges()
 }
 
 // count adds a call to the log, and forgets those that no window counts any
