@@ -250,7 +250,10 @@ func TestRotate_InTrouble(t *testing.T) {
 	o.stored("gen", "s3cret-generic", "fresh")
 	o.passes(time.Hour)
 	o.tells("gen", func(b bucket.Bucket) bucket.Bucket {
-		return b.ClientRefused(bucket.ClientRefusal{Code: "invalid_client", Status: 401, SecretVersion: "v1"}, o.desk.now())
+		refusal := bucket.ClientRefusal{Grant: "a", Code: "invalid_client", Status: 401, SecretVersion: "v1"}
+		b = b.ClientRefused(refusal, o.desk.now())
+		refusal.Grant = "b" // one alone would hold nobody
+		return b.ClientRefused(refusal, o.desk.now())
 	})
 	o.must("fresh", "clients", "rotate", "gen")
 	o.stored("gen", "fresh", "")
