@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"bellhop/shared/connection"
 	"bellhop/shared/grant"
+	"bellhop/shared/profile"
 	"bellhop/shared/refresh"
 )
 
@@ -37,12 +39,27 @@ func (r *retryConnection) Run(ctx context.Context, d *desk) error {
 // noRetry says why a grant is not presented once more, and what to do instead.
 func noRetry(g grant.Grant) error {
 	switch {
-	case g.Health != grant.ReauthorizationRequired:
+	case g.Health == grant.ScopeUpdateRequired && !g.WakeAt.IsZero():
+		return lacksScopes(g)
+	case g.Health == grant.OK:
 		return refuse("grant %s does not wait for its owner: it is refreshed when it is due", g.ID)
 	case g.Reason == grant.NeverConnected || g.Reason == grant.RevokedByUs || g.Reason == grant.PairMissing:
 		return refuse("grant %s is %s and has nothing to present: send its owner a link (connections link)", g.ID, g.Reason)
 	}
 	return fmt.Errorf("somebody is at work on grant %s: run the same again in half a minute", g.ID)
+}
+
+// lacksScopes is about a grant that is refreshed as ever: to present it once more
+// brings it no permission.
+func lacksScopes(g grant.Grant) error {
+	what := "scopes"
+	if len(g.Missing) > 0 {
+		what = strings.Join(g.Missing, ", ")
+	}
+	if p, err := profile.ByName(g.Provider); err == nil && p.Token.Mints() {
+		return refuse("grant %s lacks %s: give its registration the permission, its next refresh asks for all of them", g.ID, what)
+	}
+	return refuse("grant %s is refreshed, but lacks %s: send its owner a link (connections link)", g.ID, what)
 }
 
 // moveConnection is `connections move`.

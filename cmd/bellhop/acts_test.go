@@ -27,6 +27,15 @@ func (o *office) condemns(id grant.ID) {
 	}
 }
 
+// misses makes a grant wait for permissions, as a pusher's verdict does.
+func (o *office) misses(id grant.ID, scopes ...string) {
+	o.t.Helper()
+	if err := o.store.Judge(o.t.Context(), grant.JudgeWrite{ID: id, Presented: o.grantOf(id).Generation, Health: grant.ScopeUpdateRequired,
+		Reason: grant.ScopeMissing, Missing: scopes, At: o.desk.now(), Skew: grant.Skew}); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
 func TestRetry_PresentsOnceMore(t *testing.T) {
 	o := newOffice(t)
 	o.connects()
@@ -45,6 +54,8 @@ func TestRetry_SaysWhyNot(t *testing.T) {
 	}{
 		"healthy":         {func(*office) {}, exitRefused, "does not wait for its owner"},
 		"revoked by us":   {func(o *office) { o.must("", "connections", "disable", "lisbon-1", "--revoke") }, exitRefused, "connections link"},
+		"scopes missing":  {func(o *office) { o.misses("lisbon-1", "write:rate") }, exitRefused, "lacks write:rate: send its owner a link (connections link)"},
+		"which, unsaid":   {func(o *office) { o.misses("lisbon-1") }, exitRefused, "lacks scopes: send its owner a link (connections link)"},
 		"somebody's turn": {func(o *office) { o.condemns("lisbon-1"); o.leases("lisbon-1") }, exitFailed, "half a minute"},
 	} {
 		o := newOffice(t)
@@ -59,6 +70,13 @@ func TestRetry_SaysWhyNot(t *testing.T) {
 	o.must("", addLisbon("cloud")...)
 	if _, errs, code := o.run("", "connections", "retry", "lisbon-1"); code != exitRefused || !strings.Contains(errs, "never_connected") {
 		t.Errorf("never connected: exit %d: %s", code, errs)
+	}
+	minted := addLisbon("gen")
+	minted[2] = "porto-1"
+	o.must("", minted...)
+	o.misses("gen", "rates:write") // the grant of all its properties
+	if _, errs, code := o.run("", "connections", "retry", "porto-1"); code != exitRefused || !strings.Contains(errs, "rates:write: give its registration") {
+		t.Errorf("minted, and a scope is missing: exit %d: %s", code, errs)
 	}
 }
 
