@@ -25,6 +25,9 @@ func (r *retryConnection) Run(ctx context.Context, d *desk) error {
 	if err != nil {
 		return err
 	}
+	if !g.Enabled {
+		return noRetry(g) // nobody would present it
+	}
 	err = d.grants.Retry(ctx, grant.RetryWrite{ID: g.ID, Generation: g.Generation, At: d.now()})
 	var refused *grant.Conflict
 	if errors.As(err, &refused) {
@@ -39,12 +42,14 @@ func (r *retryConnection) Run(ctx context.Context, d *desk) error {
 // noRetry says why a grant is not presented once more, and what to do instead.
 func noRetry(g grant.Grant) error {
 	switch {
+	case g.Reason == grant.NeverConnected || g.Reason == grant.RevokedByUs || g.Reason == grant.PairMissing:
+		return refuse("grant %s is %s and has nothing to present: send its owner a link (connections link)", g.ID, g.Reason)
+	case !g.Enabled:
+		return refuse("grant %s is switched off: enable it first (connections enable)", g.ID)
 	case g.Health == grant.ScopeUpdateRequired && !g.WakeAt.IsZero():
 		return lacksScopes(g)
 	case g.Health == grant.OK:
 		return refuse("grant %s does not wait for its owner: it is refreshed when it is due", g.ID)
-	case g.Reason == grant.NeverConnected || g.Reason == grant.RevokedByUs || g.Reason == grant.PairMissing:
-		return refuse("grant %s is %s and has nothing to present: send its owner a link (connections link)", g.ID, g.Reason)
 	}
 	return fmt.Errorf("somebody is at work on grant %s: run the same again in half a minute", g.ID)
 }

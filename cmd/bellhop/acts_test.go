@@ -54,6 +54,8 @@ func TestRetry_SaysWhyNot(t *testing.T) {
 	}{
 		"healthy":         {func(*office) {}, exitRefused, "does not wait for its owner"},
 		"revoked by us":   {func(o *office) { o.must("", "connections", "disable", "lisbon-1", "--revoke") }, exitRefused, "connections link"},
+		"switched off":    {func(o *office) { o.condemns("lisbon-1"); o.must("", "connections", "disable", "lisbon-1") }, exitRefused, "connections enable"},
+		"off and well":    {func(o *office) { o.must("", "connections", "disable", "lisbon-1") }, exitRefused, "connections enable"},
 		"scopes missing":  {func(o *office) { o.misses("lisbon-1", "write:rate") }, exitRefused, "lacks write:rate: send its owner a link (connections link)"},
 		"which, unsaid":   {func(o *office) { o.misses("lisbon-1") }, exitRefused, "lacks scopes: send its owner a link (connections link)"},
 		"somebody's turn": {func(o *office) { o.condemns("lisbon-1"); o.leases("lisbon-1") }, exitFailed, "half a minute"},

@@ -115,6 +115,32 @@ func (o *office) reconnects(waiting int, missing ...string) {
 	}))
 }
 
+// retries takes the verdict back: the credential is to be presented once more.
+func (o *office) retries() {
+	o.t.Helper()
+	o.clock = o.clock.Add(time.Minute)
+	o.must(o.grants.Retry(o.t.Context(), grant.RetryWrite{ID: "grant-1", Generation: o.grant().Generation, At: o.clock}))
+}
+
+// leases begins an exchange, a minute later.
+func (o *office) leases(me grant.Nonce) {
+	o.t.Helper()
+	o.clock = o.clock.Add(time.Minute)
+	_, err := o.grants.Lease(o.t.Context(), grant.LeaseWrite{
+		ID: "grant-1", Me: me, Kind: grant.KindRefresh, Generation: o.grant().Generation, At: o.clock, Deadline: o.clock.Add(grant.LeaseFor), Skew: grant.Skew,
+	})
+	o.must(err)
+}
+
+// commits ends an exchange with a pair that was asked for at that time.
+func (o *office) commits(me grant.Nonce, issued, alertDue time.Time) {
+	o.t.Helper()
+	o.must(o.grants.Commit(o.t.Context(), grant.CommitWrite{
+		ID: "grant-1", Me: me, Generation: o.grant().Generation, AlertDue: alertDue,
+		Times: grant.Times{Issued: issued, Expires: issued.Add(time.Hour), WakeAt: issued.Add(time.Hour)},
+	}))
+}
+
 // sent lists the kinds that a channel took.
 func sent(c *alerttest.Channel) string {
 	var kinds []string
@@ -344,6 +370,109 @@ func TestTell_BreaksAgainBeforeAnybodyLooked(t *testing.T) {
 	if first, third := o.slack.Sent()[0], o.slack.Sent()[2]; first.ID == third.ID || first.Link.Equal(third.Link) {
 		t.Error("two episodes share a message id or a link")
 	}
+}
+
+// A retry is no recovery: nobody hears of it until something has come of it.
+func TestTell_Retried(t *testing.T) {
+	for name, row := range map[string]struct {
+		then func(*office)
+		want string
+	}{
+		"nothing yet":   {func(*office) {}, "opened"},
+		"refused again": {func(o *office) { o.breaks(grant.ReauthorizationRequired, grant.Revoked) }, "opened opened"},
+		"refused again, and reconnected": {func(o *office) {
+			o.breaks(grant.ReauthorizationRequired, grant.Revoked)
+			o.tells("grant-1")
+			o.reconnects(1)
+		}, "opened opened recovered"},
+		"healed":            {func(o *office) { o.leases("me"); o.commits("me", o.clock, o.clock) }, "opened recovered"},
+		"healed, unflagged": {func(o *office) { o.leases("me"); o.commits("me", o.clock, time.Time{}) }, "opened recovered"},
+		"reconnected":       {func(o *office) { o.reconnects(1) }, "opened recovered"},
+		"healed, and broken": {func(o *office) {
+			o.leases("me")
+			o.commits("me", o.clock, o.clock)
+			o.tells("grant-1")
+			o.breaks(grant.ReauthorizationRequired, grant.Revoked)
+		}, "opened recovered opened"},
+		"switched off": {func(o *office) { o.must(o.grants.SetEnabled(t.Context(), "grant-1", false, time.Time{})) }, "opened"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t)
+			o.breaks(grant.ReauthorizationRequired, grant.Revoked)
+			o.tells("grant-1")
+			o.retries()
+			o.tells("grant-1")
+			o.told("opened")
+			row.then(o)
+			for range 2 {
+				o.tells("grant-1")
+			}
+			o.told(row.want)
+			o.clock = o.clock.Add(alert.LookAgain)
+			o.tells("grant-1")
+			o.told(row.want)
+			if open, err := o.outbox.Episodes(t.Context(), "grant-1"); err != nil || (len(open) > 0) != strings.HasSuffix(row.want, "opened") {
+				t.Errorf("episodes that are not over: %+v, %v", open, err)
+			}
+		})
+	}
+}
+
+// Whatever brings a pair ends an episode, also one that was asked for before the
+// episode began: a late commit, or an older answer that is rolled.
+func TestTell_RecoveredByAnOlderAnswer(t *testing.T) {
+	for name, comes := range map[string]func(o *office, asked time.Time){
+		"committed late": func(o *office, asked time.Time) { o.commits("old", asked, o.clock) },
+		"rolled": func(o *office, asked time.Time) {
+			o.must(o.grants.KeepAside(t.Context(), grant.AsideWrite{ID: "grant-1", Me: "old", WakeAt: o.clock, Aside: grant.Aside{Base: 4, At: o.clock, Issued: asked}}))
+			o.leases("me")
+			o.must(o.grants.Roll(t.Context(), grant.RollWrite{
+				ID: "grant-1", Me: "me", Generation: 4, Aside: "old", Times: grant.Times{Issued: asked, WakeAt: o.clock}, AlertDue: o.clock,
+			}))
+		},
+	} {
+		for _, retried := range []bool{false, true} {
+			o := newOffice(t)
+			o.must(o.grants.SetEnabled(t.Context(), "grant-1", true, o.clock))
+			o.leases("old")
+			asked := o.clock
+			o.breaks(grant.ReauthorizationRequired, grant.TokenRejected)
+			o.tells("grant-1")
+			if retried {
+				o.retries()
+				o.tells("grant-1")
+			}
+			o.told("opened")
+			comes(o, asked)
+			o.tells("grant-1")
+			if o.told("opened recovered"); t.Failed() {
+				t.Fatalf("%s, retried: %v", name, retried)
+			}
+		}
+	}
+}
+
+// A grant that mints its own tokens lacks a scope, until the provider gives it.
+func TestTell_ScopesMintedAgain(t *testing.T) {
+	o := newOffice(t)
+	o.must(o.grants.SetEnabled(t.Context(), "grant-1", true, o.clock))
+	o.leases("a")
+	o.must(o.grants.Commit(t.Context(), grant.CommitWrite{
+		ID: "grant-1", Me: "a", Generation: 4, Missing: []string{"write:rate"}, Opens: true, AlertDue: o.clock,
+		Times: grant.Times{Issued: o.clock, Expires: o.clock, WakeAt: o.clock},
+	}))
+	o.tells("grant-1")
+	o.leases("b")
+	o.commits("b", o.clock, time.Time{}) // refreshed as ever, and no better
+	o.tells("grant-1")
+	o.told("opened")
+	o.must(o.grants.SetEnabled(t.Context(), "grant-1", true, o.clock))
+	o.leases("c")
+	o.must(o.grants.Commit(t.Context(), grant.CommitWrite{
+		ID: "grant-1", Me: "c", Generation: 6, Cured: true, AlertDue: o.clock, Times: grant.Times{Issued: o.clock, Expires: o.clock},
+	}))
+	o.tells("grant-1")
+	o.told("opened recovered")
 }
 
 func TestTell_EveryRetryHasTheSameLink(t *testing.T) {

@@ -34,6 +34,8 @@ type Episode struct {
 	Health  grant.Health
 	Reason  grant.Reason
 	Missing []string // scopes, for scope_update_required
+	// Generation is the grant's when the episode was opened.
+	Generation int64
 	// Ticket is the reconnect ticket of this episode, sealed, so that every
 	// channel and every retry gets the same link. Empty when no owner can
 	// consent: a grant of client credentials is mended at the registration.
@@ -119,7 +121,7 @@ func Of(g grant.Grant) (Episode, bool) {
 	}
 	return Episode{
 		Grant: g.ID, Number: g.Episode, Since: g.EpisodeSince,
-		Health: g.Health, Reason: g.Reason, Missing: g.Missing,
+		Health: g.Health, Reason: g.Reason, Missing: g.Missing, Generation: g.Generation,
 	}, true
 }
 
@@ -148,10 +150,17 @@ func (e Episode) Live(g grant.Grant) bool {
 	return e.Number == g.Episode && g.Health != grant.OK && e.Recovered.IsZero()
 }
 
+// retried reports whether the verdict of this episode was taken back and nothing
+// has come of it yet: the grant is to present its credential once more. It may
+// end by a pair, or by the next verdict, which opens the next episode.
+func (e Episode) retried(g grant.Grant) bool {
+	return e.Number == g.Episode && g.Health == grant.OK && g.Generation == e.Generation
+}
+
 // Over reports whether the episode owes none of the channels anything, now or
 // later.
 func (e Episode) Over(g grant.Grant, channels []string) bool {
-	if e.Live(g) {
+	if e.Live(g) || e.retried(g) {
 		return false
 	}
 	for _, c := range channels {
@@ -162,13 +171,19 @@ func (e Episode) Over(g grant.Grant, channels []string) bool {
 	return true
 }
 
-// recovered reports whether the grant got well after this episode. One that
-// was followed by the next without a moment of health between (a consent with
-// fewer permissions than asked for, a second verdict before anybody looked) was
-// replaced by it: its message would say that all is well when it is not.
+// recovered reports whether the grant got well after this episode, by a pair that
+// was committed since. The generation tells, not the time of the pair: a consent,
+// a refresh, a token minted with all scopes and an older answer that is rolled
+// move it alike, though the last may be from before the episode; a retry, which
+// alone makes a grant well that has nothing new, does not.
+//
+// An episode that was followed by the next without a moment of health between (a
+// consent with fewer permissions than asked for, a second verdict before anybody
+// looked) was replaced by it: its message would say that all is well when it is
+// not.
 func (e Episode) recovered(g grant.Grant) bool {
 	if e.Number == g.Episode && g.Health == grant.OK {
-		return true
+		return !e.retried(g)
 	}
 	return !e.Recovered.IsZero() && (e.Number+1 < g.Episode || e.Recovered.Before(g.EpisodeSince))
 }

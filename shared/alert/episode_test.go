@@ -16,8 +16,16 @@ func dead(episode int64) grant.Grant {
 	}
 }
 
+// well is a grant that got a pair since its episodes began.
 func well(episode int64) grant.Grant {
-	return grant.Grant{ID: "g", Enabled: true, Health: grant.OK, Episode: episode, EpisodeSince: noon}
+	return grant.Grant{ID: "g", Enabled: true, Health: grant.OK, Generation: 1, Episode: episode, EpisodeSince: noon}
+}
+
+// retried is a grant whose verdict was taken back, and that has its old pair.
+func retried(episode int64) grant.Grant {
+	g := well(episode)
+	g.Generation = 0
+	return g
 }
 
 func disabled(g grant.Grant) grant.Grant {
@@ -49,6 +57,8 @@ func TestOwed(t *testing.T) {
 		{"well again, all told", Episode{Number: 1, Opened: told("slack"), Closed: told("slack")}, well(1), Nothing},
 		{"well again, never told", Episode{Number: 1}, well(1), Nothing},
 		{"well again and switched off", Episode{Number: 1, Opened: told("slack")}, disabled(well(1)), Recovered},
+		{"to be presented once more, told", Episode{Number: 1, Opened: told("slack")}, retried(1), Nothing},
+		{"presented once more, and refused", Episode{Number: 1, Opened: told("slack")}, dead(2), Nothing},
 		{"closed, and broken in the same number", Episode{Number: 1, Opened: told("slack"), Closed: told("slack")}, dead(1), Nothing},
 		{"reconnected, and the next has begun", Episode{Number: 1, Opened: told("slack"), Recovered: before}, dead(2), Recovered},
 		{"replaced by the next at the same moment", Episode{Number: 1, Opened: told("slack"), Recovered: noon}, dead(2), Nothing},
@@ -74,6 +84,7 @@ func TestOver(t *testing.T) {
 		{"well, one channel to be told", Episode{Number: 1, Opened: told(both...), Closed: told("slack")}, well(1), false},
 		{"well, all told", Episode{Number: 1, Opened: told(both...), Closed: told(both...)}, well(1), true},
 		{"well, nobody had been told", Episode{Number: 1}, well(1), true},
+		{"to be presented once more", Episode{Number: 1, Opened: told(both...)}, retried(1), false},
 		{"replaced", Episode{Number: 1, Opened: told(both...)}, dead(2), true},
 	} {
 		if got := c.episode.Over(c.grant, both); got != c.want {

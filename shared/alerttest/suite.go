@@ -44,7 +44,7 @@ var noon = time.UnixMilli(1_763_712_000_123)
 func Lost(number int64) alert.Episode {
 	return alert.Episode{
 		Grant: "grant-1", Number: number, Since: noon,
-		Health: grant.ReauthorizationRequired, Reason: grant.Revoked, Missing: []string{"write:rate"},
+		Health: grant.ReauthorizationRequired, Reason: grant.Revoked, Missing: []string{"write:rate"}, Generation: 7,
 		Ticket: grant.Sealed{Key: "k1", Generation: 2, Data: []byte{0, 1, 255}}, Expires: noon.Add(time.Hour),
 		Opened: map[string]time.Time{}, Closed: map[string]time.Time{},
 		Due: noon.Add(alert.LookAgain),

@@ -19,8 +19,8 @@ import (
 // Outbox is the [alert.Outbox] of the grants table. An episode is an item
 // beside its grant's TOKEN:
 //
-//	GRANT#id EPISODE#n  since, health, reason, missing_scopes, ticket,
-//	                    ticket_expires, reconnected_at, waiting,
+//	GRANT#id EPISODE#n  since, health, reason, missing_scopes, generation,
+//	                    ticket, ticket_expires, reconnected_at, waiting,
 //	                    opened_CHANNEL, closed_CHANNEL,
 //	                    claimed_CHANNEL, claimant_CHANNEL,
 //	                    alert_shard, alert_due
@@ -47,10 +47,10 @@ func outboxKey(id grant.ID, number int64) item {
 
 // Open implements [alert.Outbox].
 func (s *Outbox) Open(ctx context.Context, e alert.Episode) (alert.Episode, error) {
-	set := []string{"v = :v", "since = :since", "health = :health", "reason = :reason", "alert_shard = :shard", "alert_due = :due"}
+	set := []string{"v = :v", "since = :since", "health = :health", "reason = :reason", "generation = :generation", "alert_shard = :shard", "alert_due = :due"}
 	values := item{
 		":v": num(version), ":since": ms(e.Since), ":health": str(string(e.Health)), ":reason": str(string(e.Reason)),
-		":shard": str(wake.AlertShard), ":due": ms(e.Due),
+		":generation": num(e.Generation), ":shard": str(wake.AlertShard), ":due": ms(e.Due),
 	}
 	if len(e.Ticket.Data) > 0 {
 		set = append(set, "ticket = :ticket", "ticket_expires = :expires")
@@ -194,8 +194,8 @@ func episodeOf(m item) alert.Episode {
 	e := alert.Episode{
 		Grant: grant.ID(strings.TrimPrefix(getStr(m, "pk"), "GRANT#")), Number: number,
 		Since: getTime(m, "since"), Health: grant.Health(getStr(m, "health")), Reason: grant.Reason(getStr(m, "reason")),
-		Missing: getList(m, "missing_scopes"),
-		Ticket:  sealedBytesOf(getMap(m, "ticket")), Expires: getTime(m, "ticket_expires"),
+		Missing: getList(m, "missing_scopes"), Generation: getNum(m, "generation"),
+		Ticket: sealedBytesOf(getMap(m, "ticket")), Expires: getTime(m, "ticket_expires"),
 		Recovered: getTime(m, "reconnected_at"), Waiting: int(getNum(m, "waiting")),
 		Due:    getTime(m, "alert_due"),
 		Opened: map[string]time.Time{}, Closed: map[string]time.Time{},

@@ -56,6 +56,14 @@ func (g Grant) Leased(now time.Time) bool {
 	return g.Lease != nil && !g.Lease.Deadline.Add(Skew).Before(now)
 }
 
+// Retried reports whether the last verdict was taken back and nothing has been
+// committed since: the pair is older than the episode, and the grant well all the
+// same. What is committed next is the recovery that people are to hear of. An
+// older answer that was rolled looks the same: then they are told nothing new.
+func (g Grant) Retried() bool {
+	return g.Health == OK && g.Episode > 0 && g.Issued.Before(g.EpisodeSince)
+}
+
 // Due reports whether the grant wants to be looked at: its wake has come, or
 // will within the few seconds that a wake may be early.
 func (g Grant) Due(now time.Time) bool {

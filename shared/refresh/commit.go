@@ -49,7 +49,7 @@ func (r *Run) commitWrite(sealed grant.Sealed) grant.CommitWrite {
 		DropAsides: g.KnownAsides(), DropAttempts: g.VeryOldAttempts(r.me, now),
 	}
 	w.Opens = len(missing) > 0 && g.Missing == nil
-	cured := g.Health == grant.ReauthorizationRequired || w.Cured && g.Missing != nil
+	cured := g.Health == grant.ReauthorizationRequired || g.Retried() || w.Cured && g.Missing != nil
 	if w.Opens || cured || g.ForetellsAnew(w.Times, r.profile.Token) {
 		w.AlertDue = now
 	}

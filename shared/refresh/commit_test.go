@@ -1,6 +1,7 @@
 package refresh
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -163,6 +164,36 @@ func (s *step) hastens() {
 	if err := s.store.Hasten(s.Context(), grant.HastenWrite{ID: "g", Presented: s.now().Generation, At: time.Now()}); err != nil {
 		s.Fatal(err)
 	}
+}
+
+// retried lets a verdict come, and be taken back two minutes later.
+func (s *step) retried() grant.Grant {
+	s.Helper()
+	time.Sleep(time.Minute)
+	dead := grant.JudgeWrite{ID: "g", Presented: s.now().Generation, Health: grant.ReauthorizationRequired, Reason: grant.TokenRejected, At: time.Now(), Skew: grant.Skew}
+	time.Sleep(2 * time.Minute)
+	retry := grant.RetryWrite{ID: "g", Generation: dead.Presented, At: time.Now()}
+	if err := errors.Join(s.store.Judge(s.Context(), dead), s.store.Retry(s.Context(), retry)); err != nil {
+		s.Fatal(err)
+	}
+	time.Sleep(time.Second) // until it is presented
+	return s.now()
+}
+
+// The alerter is asked to look when a retry has come to something, and once.
+func TestCommit_TellsWhatARetryCameTo(t *testing.T) {
+	on(t, func(s *step) {
+		s.commits(pair(1))
+		retried := s.retried()
+		healed := s.commits(pair(2))
+		if !healed.AlertDue.After(retried.AlertDue) || healed.Episode != 1 {
+			s.Errorf("alert due %v in episode %d, since the retry %v", healed.AlertDue, healed.Episode, retried.AlertDue)
+		}
+		s.hastens()
+		if g := s.commits(pair(3)); !g.AlertDue.Equal(healed.AlertDue) {
+			s.Errorf("alert due again at %v, first at %v", g.AlertDue, healed.AlertDue)
+		}
+	})
 }
 
 // An end that comes near is told of a grant whose scopes are missing since

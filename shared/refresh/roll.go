@@ -26,7 +26,7 @@ func (r *Run) Roll(ctx context.Context, plan grant.Plan) (again time.Time, err e
 	}, r.profile.Token.Refresh).Following(g).KeptAlive(g.ID, r.profile.Token)
 	w.Times.WakeAt = now
 	// The commit that follows compares with this pair, so what is near is told now.
-	if g.Health == grant.ReauthorizationRequired || g.ForetellsAnew(w.Times, r.profile.Token) {
+	if g.Health == grant.ReauthorizationRequired || g.Retried() || g.ForetellsAnew(w.Times, r.profile.Token) {
 		w.AlertDue = now
 	}
 	if plan.KeepFormer {

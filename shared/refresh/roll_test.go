@@ -41,6 +41,24 @@ func TestRoll_KeepsTheFormerPair(t *testing.T) {
 	}
 }
 
+// The alerter is asked to look when a retry has come to an older answer.
+func TestRoll_TellsWhatARetryCameTo(t *testing.T) {
+	on(t, func(s *step) {
+		kept, err := s.Vault.Seal("g", 1, pair(7))
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.aside(grant.Aside{Sealed: kept, Base: 1, At: time.Now(), Issued: time.Now(), Expires: time.Now().Add(time.Minute)})
+		retried := s.retried()
+		if _, err := s.leases().Roll(s.Context(), grant.Plan{Step: grant.Roll, Aside: "n1"}); err != nil {
+			s.Fatal(err)
+		}
+		if g := s.now(); g.Generation != 2 || !g.AlertDue.After(retried.AlertDue) {
+			s.Errorf("alert due %v at generation %d, since the retry %v", g.AlertDue, g.Generation, retried.AlertDue)
+		}
+	})
+}
+
 // settles moves the grant's pair home.
 func (s *step) settles() {
 	s.Helper()
