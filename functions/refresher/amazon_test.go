@@ -80,6 +80,13 @@ func (a *amazon) enqueue(body, group string, delay time.Duration) {
 	time.AfterFunc(delay, func() { a.show(m) })
 }
 
+// posted is how many messages were ever sent.
+func (a *amazon) posted() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.sent
+}
+
 // show makes a message visible.
 func (a *amazon) show(m *message) {
 	a.mu.Lock()

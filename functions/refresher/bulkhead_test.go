@@ -83,6 +83,13 @@ func (f *fleet) forget() {
 	f.aws.ticks = nil
 }
 
+// looked is how often a client's grants were leased since then.
+func (f *fleet) looked(client string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.late[client])
+}
+
 // suffered is what was seen since then.
 func (f *fleet) suffered(clients ...string) suffered {
 	f.mu.Lock()

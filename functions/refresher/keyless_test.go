@@ -19,12 +19,12 @@ import (
 	"bellhop/shared/wake"
 )
 
-// unread is Secrets Manager while it answers no read.
+// unread is Secrets Manager, which for a while answers no read.
 type unread struct {
 	refuse func(ctx context.Context) error
 
 	mu   sync.Mutex
-	over bool // guarded by mu
+	mute bool // guarded by mu
 }
 
 // Keys is the key set's text, once reads are answered.
@@ -37,28 +37,32 @@ func (u *unread) Keys(ctx context.Context) (secret.Text, error) {
 
 func (u *unread) answer(ctx context.Context) error {
 	u.mu.Lock()
-	over := u.over
+	mute := u.mute
 	u.mu.Unlock()
-	if over {
+	if !mute {
 		return nil
 	}
 	return u.refuse(ctx)
 }
 
-func (u *unread) ends() {
+func (u *unread) falls(mute bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.over = true
+	u.mute = mute
 }
 
-// begins lets every process be a new one, with no keys and no pairs yet.
-func (f *fleet) begins(away *unread) {
+// reads lets the home's reads be those of Secrets Manager.
+func (f *fleet) reads(away *unread) {
 	f.home.Fail = func(method string) error {
 		if method == "Fetch" {
 			return away.answer(f.Context())
 		}
 		return nil
 	}
+}
+
+// begins lets every process be a new one, with no keys and no pairs yet.
+func (f *fleet) begins(away *unread) {
 	f.aws.mu.Lock()
 	defer f.aws.mu.Unlock()
 	f.aws.idle = nil
@@ -76,7 +80,7 @@ func (w *world) keyless(r *refresher, away *unread) *refresher {
 func TestKeyless_SendsItsOwnNextWake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, detect)
-		r := w.keyless(w.worker(), &unread{refuse: func(context.Context) error { return errors.New("AccessDeniedException") }})
+		r := w.keyless(w.worker(), &unread{mute: true, refuse: func(context.Context) error { return errors.New("AccessDeniedException") }})
 		w.untilDue()
 		body := wake.Encode(wake.Message{Kind: wake.Grant, Grant: hotel, At: time.Now()})
 		if err := r.record(t.Context(), events.SQSMessage{MessageId: "m", Body: body}); err != nil {
@@ -110,22 +114,24 @@ func TestKeyless_AnHourOfANewProcess(t *testing.T) {
 				for i := range grants {
 					f.connects(e, grant.ID(fmt.Sprintf("hotel-%d", i)), e.Seed(), nil)
 				}
+				away := &unread{refuse: refuse}
+				f.reads(away)
 				f.lives(3 * time.Minute)
-				away, before := &unread{refuse: refuse}, e.requests()
+				before, sent := e.requests(), f.aws.posted()
+				away.falls(true)
 				f.begins(away)
 				f.forget()
-				sent := f.aws.sent
 				f.lives(hour)
 				if n := e.requests() - before; n != 0 {
 					t.Errorf("%d requests, whose answers could not have been sealed", n)
 				}
-				if looks := len(f.late["main"]) / grants; looks < int(hour/afterReads) || looks > int(hour/(15*time.Second)) {
+				if looks := f.looked("main") / grants; looks < int(hour/afterReads) || looks > int(hour/(15*time.Second)) {
 					t.Errorf("each grant was looked at %d times", looks)
 				}
-				if n := (f.aws.sent - sent) / grants; n > 4*ownWakes*int(hour/time.Minute) { // four by a sweep, sent on
+				if n := (f.aws.posted() - sent) / grants; n > 4*ownWakes*int(hour/time.Minute) { // four by a sweep, sent on
 					t.Errorf("%d messages about each grant", n)
 				}
-				away.ends()
+				away.falls(false)
 				began := time.Now()
 				f.lives(afterReads)
 				defer f.aws.close()
