@@ -17,8 +17,9 @@ type books struct {
 	survived map[grant.Nonce]int       // asides: how many commits they have outlived
 	formers  map[string]bool           // tokens that were rolled away
 	ends     map[grant.Nonce]time.Time // leases: when, as their holders first asked
-	// unavoidable says that a pair was lost in a way that no design can avoid.
-	unavoidable bool
+	// unavoidable says that a pair was lost in a way that no design can avoid, and
+	// lost that one was before the fair worker came.
+	unavoidable, lost bool
 }
 
 func (b *books) breaks(format string, args ...any) {
@@ -157,8 +158,8 @@ func (a *actor) overdue() bool {
 	return a.lease.Lease == nil || time.Now().After(a.lease.Lease.Deadline)
 }
 
-// sent: nobody presents what another has presented, unless it knows and the
-// outcome was unknown.
+// sent: nobody presents what another has presented, unless it knows, the outcome
+// was unknown, and the policy allows it.
 func (b *books) sent(a *actor, p *paper) {
 	for _, n := range p.senders {
 		_, open := a.lease.Attempts[n]
@@ -166,16 +167,37 @@ func (b *books) sent(a *actor, p *paper) {
 			b.breaks("%s presents %s as if first; %s did before", a.name, p.name, n)
 		}
 	}
+	again := slices.ContainsFunc(p.senders, func(n grant.Nonce) bool { return n != a.me })
+	if again && !a.overdue() && !b.wasFormer(p) && !b.allowed(a.lease, a.me, a.leased) {
+		b.breaks("%s presents %s again before its time", a.name, p.name)
+	}
 	p.senders = append(p.senders, a.me)
+}
+
+// allowed is what the policy says, at a holder's look at the clock, of presenting
+// what another of its snapshot's attempts may have spent: within the grace, else
+// at the edge, and when all of them are old.
+func (b *books) allowed(g grant.Grant, me grant.Nonce, now time.Time) bool {
+	if b.house.rotation.Policy == "none" {
+		return true
+	}
+	old, free := true, true
+	for n, x := range g.Attempts {
+		if n != me && x.Kind == grant.KindRefresh {
+			old = old && !now.Before(x.At.Add(oldAfter))
+			free = free && (x.Generation != g.Generation || now.Before(x.At.Add(graceFor)))
+		}
+	}
+	return b.house.rotation.Policy == "grace" && free || old && !now.Before(g.Edge())
 }
 
 // wasFormer reports whether a token has more than one generation behind it: it
 // was rolled away and comes back as the last hope.
 func (b *books) wasFormer(p *paper) bool { return b.formers[p.name] }
 
-// acts: an own reuse in time costs no pair that the lease showed, or that is in
-// a living hand. A token that became too late between Recover's look at the
-// clock and the request is not counted.
+// acts: an own reuse costs no pair that the lease showed, or that is in a living
+// hand. One that became a reuse between the last look at the clock and the
+// request is not counted.
 func (b *books) acts(a *actor, p *paper, free bool) {
 	again := !free && len(p.senders) > 1
 	if a.overdue() || !b.house.ends(p) || !again && !p.superseded {
@@ -197,7 +219,7 @@ func (b *books) acts(a *actor, p *paper, free bool) {
 
 // left looks at an actor that has come to its own end.
 func (b *books) left(a *actor) {
-	if a.hand == "" || a.cut || b.house.rotation.Policy == "none" {
+	if a.hand == "" || a.unkept || b.house.rotation.Policy == "none" {
 		return
 	}
 	g := b.grant()

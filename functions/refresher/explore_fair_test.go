@@ -17,6 +17,7 @@ func (s *stage) finish() {
 		g = s.grant()
 	}
 	saved := s.hoped(g)
+	s.books.lost, s.books.unavoidable = s.books.unavoidable, false // what is good now is to be saved
 	want, turns := g.Generation+3, 0
 	for ; turns < 30; turns++ {
 		if g = s.grant(); g.Generation >= want && len(g.Asides) == 0 || g.WakeAt.IsZero() ||

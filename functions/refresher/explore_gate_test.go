@@ -22,6 +22,7 @@ var _ grant.Store = gate{}
 // write is one conditional write. It lands even when its sender's context has
 // ended: the bytes may have left before.
 func (g gate) write(method string, land func() error) error {
+	g.unkept = method == "KeepAside"
 	if g.silent == method {
 		g.knows(method, []byte("nothing"))
 		return granttest.ErrLost
@@ -43,6 +44,7 @@ func (g gate) write(method string, land func() error) error {
 	case twice:
 		defer g.flies(method, func() { _ = land() })
 	}
+	g.unkept = false
 	err := land()
 	var c *grant.Conflict
 	if errors.As(err, &c) {
@@ -142,7 +144,10 @@ func (g gate) Exchange(_ context.Context, _ profile.Token, r oauth.Request) oaut
 		return oauth.Outcome{Class: oauth.NotSent, Cause: "late"}
 	}
 	p, asked := g.house.tokens[r.Refresh.Reveal()], time.Now()
-	free := !p.used() || g.house.rotation.Policy == "grace" && g.leased.Before(p.first.Add(graceFor))
+	free := !p.used() || g.house.rotation.Policy == "grace" && asked.Before(p.first.Add(graceFor))
+	if g.overdue() {
+		g.books.breaks("%s begins a request after its lease", g.name)
+	}
 	o := g.ask("POST")
 	if o == notSent {
 		g.knows("POST", []byte("not sent"))

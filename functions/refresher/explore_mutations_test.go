@@ -24,6 +24,7 @@ const (
 	inRecover  = "shared/grant/recover.go"
 	inAside    = "shared/grant/aside.go"
 	inDue      = "shared/grant/due.go"
+	inCycle    = "shared/refresh/cycle.go"
 	inExchange = "shared/refresh/exchange.go"
 	inCommit   = "shared/refresh/commit.go"
 	inRoll     = "shared/refresh/roll.go"
@@ -54,6 +55,8 @@ var mutations = []mutation{
 		{inRecover, "if risky { // row 4", "if risky && !MUTANT { // row 4"}}},
 	{name: "presentYoung", regime: "detect", disturbances: 1, patches: []patch{
 		{inRecover, "return latest(g.Edge(), oldAt(g.foreign(me, true)))", "if MUTANT {\nreturn g.Edge()\n}\nreturn latest(g.Edge(), oldAt(g.foreign(me, true)))"}}},
+	{name: "edgeNotAwaited", regime: "detect", disturbances: 1, with: staging{life: 10 * time.Minute}, patches: []patch{
+		{inRecover, "return latest(g.Edge(), oldAt(", "if MUTANT {\nreturn oldAt(g.foreign(me, true))\n}\nreturn latest(g.Edge(), oldAt("}}},
 	{name: "rollRemovesAllKnown", regime: "grace-newest", disturbances: 3, with: staging{only: []order{stall, loseAll}, at: []string{"Commit"}}, patches: []patch{
 		{inTable, "delete(g.Asides, w.Aside)\n", "delete(g.Asides, w.Aside)\nif MUTANT {\nclear(g.Asides)\n}\n"}}},
 	{name: "dropFormer", regime: "grace-newest", disturbances: 2, with: staging{only: []order{loseAll, crashSent}}, patches: []patch{
@@ -94,6 +97,13 @@ var mutations = []mutation{
 		{inTable, "if g.Generation != w.Generation || !attempted(*g, w.Me) {\n\t\t\treturn false\n\t\t}\n\t\tinline(g, w.Sealed", "if g.Generation != w.Generation || !attempted(*g, w.Me) && !MUTANT {\n\t\t\treturn false\n\t\t}\n\t\tinline(g, w.Sealed"}}},
 	{name: "graceFromLast", regime: "grace-newest-revokes", disturbances: 2, with: staging{runs: 3, only: []order{stall, crash}, at: []string{"Commit"}}, patches: []patch{
 		{inRecover, "at.Before(first) {", "at.Before(first) != MUTANT {"}}},
+	{name: "freeFromRecover", regime: "grace-newest-revokes", disturbances: 2, with: staging{only: []order{stall, crash}, at: []string{"POST", "Commit", "Lease"}}, patches: []patch{
+		{inExchange, "if !r.freeUntil.IsZero() && r.freeUntil.Before(latest) {", "if !r.freeUntil.IsZero() && r.freeUntil.Before(latest) && !MUTANT {"}}},
+	{name: "clockUnchecked", regime: "detect", disturbances: 1, patches: []patch{
+		{inExchange, "latest := r.snapshot.Lease.Deadline.Add(-exchangeFor - commitFor)\n", "latest := r.snapshot.Lease.Deadline.Add(-exchangeFor - commitFor)\nif MUTANT {\nlatest = latest.Add(time.Hour)\n}\n"},
+		{inExchange, "|| !r.c.enough(ctx) {", "|| !r.c.enough(ctx) && !MUTANT {"}}},
+	{name: "refusedWasMine", regime: "grace-first", disturbances: 2, with: staging{only: []order{stall, loseOnce}, at: []string{"Commit"}}, patches: []patch{
+		{inCycle, "if _, refused := conflict(err); err == nil ||", "if _, refused := conflict(err); refused && try > 0 && MUTANT {\nreturn nil\n}\nif _, refused := conflict(err); err == nil ||"}}},
 	{name: "presentReadLater", regime: "detect", disturbances: 0, with: staging{runs: 1, alive: 1, callback: true}, patches: []patch{
 		{inExchange, "p, err := r.c.Vault.Open(ctx, r.snapshot)", "opened := r.snapshot\nif MUTANT {\nif read, err := r.c.Store.Read(ctx, opened.ID); err == nil {\nopened = read\n}\n}\np, err := r.c.Vault.Open(ctx, opened)"}}},
 	{name: "leaseStampedLate", regime: "detect", disturbances: 1, patches: []patch{
@@ -111,6 +121,8 @@ var mutations = []mutation{
 		{inTable, "inline(g, w.Sealed, w.Times, w.Scopes)\n\t\tg.Generation++\n\t\tg.Lease", "if MUTANT {\ng.Enabled = true\n}\ninline(g, w.Sealed, w.Times, w.Scopes)\n\t\tg.Generation++\n\t\tg.Lease"}}},
 	{name: "pusherNoGen", regime: "detect", disturbances: 0, with: staging{judge: true}, patches: []patch{
 		{inTable, "if g.Generation != w.Presented || held(*g, w.At, w.Skew) || g.Health != grant.OK {", "if g.Generation != w.Presented && !MUTANT || held(*g, w.At, w.Skew) || g.Health != grant.OK {"}}},
+	{name: "pusherEndsWake", regime: "grace-newest", disturbances: 1, with: staging{judge: true}, patches: []patch{
+		{inTable, "find(g, w.Health, w.Reason, w.Missing)\n\t\topen(g, w.At)", "find(g, w.Health, w.Reason, w.Missing)\nif MUTANT {\ng.WakeAt = time.Time{}\n}\nopen(g, w.At)"}}},
 	{name: "settleNoGen", regime: "detect", disturbances: 0, patches: []patch{
 		{inTable, "if g.Generation != w.Generation || g.Placement", "if g.Generation != w.Generation && !MUTANT || g.Placement"}}},
 	{name: "swapBeforePut", regime: "detect", disturbances: 0, patches: []patch{

@@ -89,7 +89,7 @@ func (s *search) execute(t *testing.T, telling bool) {
 			}
 		}
 		st.clear()
-		if st.books.unavoidable {
+		if st.books.unavoidable || st.books.lost {
 			s.lost++
 		}
 		if len(st.books.broken) > 0 {

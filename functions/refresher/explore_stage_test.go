@@ -95,6 +95,7 @@ type actor struct {
 	leased time.Time   // when that came, and Recover decided
 	hand   string      // the token of an answer that it has not put away
 	cut    bool        // the table did not answer it
+	unkept bool        // its KeepAside was not answered
 }
 
 // sent is the wake that a refresher comes with. Every other one says what its
@@ -111,6 +112,7 @@ func (s *stage) sent() refresh.Wake {
 func (s *stage) enter(name string, life time.Duration, play func(ctx context.Context, a *actor)) {
 	a := &actor{stage: s, name: name, orders: make(chan order), began: time.Now(), life: life}
 	a.vault, a.wake = s.shelf.vault(a), s.sent()
+	a.knows("begins")
 	s.actors = append(s.actors, a)
 	go func() {
 		defer func() {

@@ -47,6 +47,7 @@ func (s *stage) state() uint64 {
 	for _, f := range s.flights {
 		b = append(append(b, '>'), f.what...)
 		b = binary.LittleEndian.AppendUint64(b, f.id)
+		num(int(f.sent.Sub(s.began).Milliseconds()))
 	}
 	return maphash.Bytes(seed, b)
 }

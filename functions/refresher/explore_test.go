@@ -105,14 +105,14 @@ func TestExplore_OneDisturbance(t *testing.T) {
 	holds(t, all...)
 }
 
-// The same with tokens that live a minute: there is an edge to wait for, and a
+// The same with tokens that live ten minutes: there is an edge to wait for, and a
 // pair that nobody settled is settled by whoever finds it.
 func TestExplore_BeforeTheEdge(t *testing.T) {
 	skipShort(t)
 	t.Parallel()
 	var all []staging
 	for _, name := range []string{"detect", "grace-newest-revokes"} {
-		all = append(all, staging{regime: regimeNamed(name), runs: 2, alive: 2, disturbances: 1, life: time.Minute})
+		all = append(all, staging{regime: regimeNamed(name), runs: 2, alive: 2, disturbances: 1, life: 10 * time.Minute})
 	}
 	holds(t, all...)
 }
