@@ -189,10 +189,13 @@ func (r *Run) comeAgain(ctx context.Context, out oauth.Outcome) (time.Time, erro
 	case oauth.Throttled, oauth.Outage:
 		at, w.Held = r.hold(ctx, out), string(out.Class)
 	case oauth.BadClient:
-		at, w.Held = r.unwelcome(ctx, out), bucket.WhyClient
-		if r.reason != "" {
-			return r.AfterInvalidGrant(ctx)
+		var alone bool
+		if at, alone = r.unwelcome(ctx, out); alone {
+			if done, err := r.condemns(ctx, grant.RefusedAlone); done {
+				return time.Time{}, err
+			}
 		}
+		w.Held = bucket.WhyClient
 	}
 	w.WakeAt = r.snapshot.RetryAt(at, r.c.Now())
 	if r.share.held != "" {

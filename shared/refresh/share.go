@@ -145,9 +145,9 @@ func (r *Run) hold(ctx context.Context, out oauth.Outcome) time.Time {
 // this grant comes again: all of the client wait for one that tries. Where it is
 // this grant alone, time and again, waiting mends nothing: when its token has run
 // out, that is the reason for a verdict.
-func (r *Run) unwelcome(ctx context.Context, out oauth.Outcome) time.Time {
+func (r *Run) unwelcome(ctx context.Context, out oauth.Outcome) (again time.Time, alone bool) {
 	if !r.shares() {
-		return time.Time{}
+		return time.Time{}, false
 	}
 	now := r.c.Now()
 	b, err := r.change(ctx, bucket.OfClient(r.snapshot.Client), func(b bucket.Bucket) bucket.Bucket {
@@ -156,12 +156,9 @@ func (r *Run) unwelcome(ctx context.Context, out oauth.Outcome) time.Time {
 		}, now)
 	})
 	if err != nil {
-		return time.Time{}
+		return time.Time{}, false
 	}
-	if b.RefusedAlone(string(r.snapshot.ID)) && !r.snapshot.Lasts(now) {
-		r.reason = grant.RefusedAlone
-	}
-	return b.Look(r.ask(), now).At
+	return b.Look(r.ask(), now).At, b.RefusedAlone(string(r.snapshot.ID)) && !r.snapshot.Lasts(now)
 }
 
 // digest names a request that was refused, for people to see whether what they

@@ -104,17 +104,30 @@ func (r *Run) scopeVerdict(ctx context.Context) (time.Time, error) {
 // not. The provider has not looked at the pair, so that no kept answer is rolled
 // over it: while one is there, or may come, somebody looks again.
 func (r *Run) afterRejection(ctx context.Context, out oauth.Outcome) (time.Time, error) {
-	g, now := r.snapshot, r.c.Now()
-	plan := g.AfterInvalidGrant(g.Generation, r.me, now)
-	if !g.Rejected(now) || plan.Step != grant.Condemn {
-		return r.comeAgain(ctx, out)
+	if r.snapshot.Rejected(r.c.Now()) {
+		if done, err := r.condemns(ctx, grant.RequestRefused); done {
+			return time.Time{}, err
+		}
 	}
-	r.reason = grant.RequestRefused
+	return r.comeAgain(ctx, out)
+}
+
+// condemns gives a verdict over a pair at which the provider never looked, for a
+// reason of ours, and reports whether it did. What could be brought or rolled yet
+// is not given up for it: the pair was not refused, and a roll would drop it.
+func (r *Run) condemns(ctx context.Context, reason grant.Reason) (bool, error) {
+	g := r.snapshot
+	plan := g.AfterInvalidGrant(g.Generation, r.me, r.c.Now())
+	if plan.Step != grant.Condemn {
+		return false, nil
+	}
+	r.reason = reason
 	err := r.Verdict(ctx, g, plan)
 	if _, refused := conflict(err); refused {
-		return r.Abandon(ctx, time.Time{}) // an answer came meanwhile: it goes first
+		_, err = r.Abandon(ctx, time.Time{}) // an answer came meanwhile: it goes first
+		return true, err
 	}
-	return time.Time{}, landed(err, "recording that our request is refused for grant", g.ID)
+	return true, landed(err, "recording that a person is needed for grant", g.ID)
 }
 
 // atLeast is the later of the two: zero and past times mean at once.

@@ -5,10 +5,13 @@ import (
 	"testing"
 	"time"
 
+	"bellhop/shared/bucket"
+	"bellhop/shared/buckettest"
 	"bellhop/shared/event"
 	"bellhop/shared/grant"
 	"bellhop/shared/granttest"
 	"bellhop/shared/oauth"
+	"bellhop/shared/profile"
 	"bellhop/shared/secret"
 )
 
@@ -189,6 +192,45 @@ func TestRejection_BesideAsides(t *testing.T) {
 			}
 			if g.Generation != 1 || len(g.Asides) != 1 || len(g.Attempts) != 0 {
 				s.Errorf("generation %d, %d asides, %d attempts", g.Generation, len(g.Asides), len(g.Attempts))
+			}
+		})
+	}
+}
+
+// A registration that is refused for this grant alone says as little of the pair.
+func TestRefusedAlone_BesideAFormerPair(t *testing.T) {
+	for _, former := range []bool{false, true} {
+		on(t, func(s *step) {
+			s.under(func(p *profile.Token) { p.Bucket = "client" })
+			s.Buckets = bucket.NewCache(&buckettest.Memory{}, time.Now)
+			if _, err := s.Buckets.Change(s.Context(), bucket.OfClient("c"), func(b bucket.Bucket) bucket.Bucket {
+				b.Trouble = &bucket.Trouble{Episode: 1, Since: time.Now(), Over: time.Now(), Alone: []bucket.Alone{{Grant: "g", Times: 8}}}
+				return b
+			}); err != nil {
+				s.Fatal(err)
+			}
+			if former {
+				sealed, err := s.Vault.Seal("g", 0, pair(7))
+				if err != nil {
+					s.Fatal(err)
+				}
+				kept := grant.Aside{Sealed: sealed, Former: true, At: time.Now(), Issued: time.Now(), Expires: time.Now().Add(time.Minute)}
+				if err := s.store.KeepAside(s.Context(), grant.AsideWrite{ID: "g", Me: s.leases().me, WakeAt: time.Now(), Aside: kept}); err != nil {
+					s.Fatal(err)
+				}
+			}
+			time.Sleep(time.Until(s.now().Edge()) + time.Second)
+			s.answer = oauth.Outcome{Class: oauth.BadClient, Status: 401, Code: "unauthorized_client"}
+			r := s.leases()
+			if _, err := r.Conclude(s.Context(), r.Exchange(s.Context())); err != nil {
+				s.Fatal(err)
+			}
+			g := s.now()
+			if judged := g.Reason == grant.RefusedAlone && g.WakeAt.IsZero(); judged == former || former && !g.WakeAt.After(time.Now()) {
+				s.Errorf("a former pair %t: %s, %s, wake %v", former, g.Health, g.Reason, g.WakeAt)
+			}
+			if g.Generation != 1 || former != (len(g.Asides) == 1) || len(g.Attempts) != 0 {
+				s.Errorf("a former pair %t: generation %d, %d asides, %d attempts", former, g.Generation, len(g.Asides), len(g.Attempts))
 			}
 		})
 	}
