@@ -58,7 +58,7 @@ func (f *fleet) worker() *refresher {
 	r := f.world.worker()
 	r.cycle.Registry, r.cycle.Profile, r.wakes = f, f.profiled, f.aws
 	r.cycle.Buckets = bucket.NewCache(f.buckets, time.Now)
-	r.cycle.Exchange = f
+	r.cycle.Exchange, r.cycle.Revoker = f, f
 	if !f.bare {
 		r.cycle.Exchange = f.silent() // as wire does
 	}
@@ -79,13 +79,19 @@ func (f *fleet) silent() *silence {
 
 // Client implements the cycle's registry.
 func (f *fleet) Client(_ context.Context, id string) (connection.Client, error) {
-	endpoint := profile.Endpoints{Token: "https://" + id + ".example/token"}
-	return connection.Client{ID: id, Provider: id, ClientID: id, Endpoints: endpoint}, nil
+	endpoints := profile.Endpoints{Token: "https://" + id + ".example/token", Revoke: "https://" + id + ".example/revoke"}
+	return connection.Client{ID: id, Provider: id, ClientID: id, Endpoints: endpoints}, nil
 }
 
 // Exchange brings a request to its client's own token endpoint.
 func (f *fleet) Exchange(ctx context.Context, p profile.Token, r oauth.Request) oauth.Outcome {
 	return f.clients[r.ClientID].Exchange(ctx, p, r)
+}
+
+// Revoke ends the consent at the client's provider.
+func (f *fleet) Revoke(_ context.Context, _ profile.Token, r oauth.Revocation) error {
+	f.clients[r.ClientID].Revoke()
+	return nil
 }
 
 // profiled finds a client's profile, which has its name.

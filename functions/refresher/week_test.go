@@ -65,6 +65,11 @@ var endings = []ending{
 		asked: 16, health: grant.ReauthorizationRequired, reason: grant.RequestRefused,
 		acts: func(f *fleet, s *sufferer) { s.Refuse = nil; retries(f, s) },
 	}, {
+		// Twice until a neighbour is answered, that answer, and five times more.
+		name: "refused-alone", rotation: detect, ends: refusedAlone,
+		asked: 8, health: grant.ReauthorizationRequired, reason: grant.RefusedAlone,
+		acts: func(f *fleet, s *sufferer) { s.Refuse, s.Life = nil, time.Minute; retries(f, s) },
+	}, {
 		name: "pair-missing", rotation: detect, begins: func(g *grant.Grant) { g.Inline, g.Ref = nil, "nowhere" },
 		asked: 0, health: grant.ReauthorizationRequired, reason: grant.PairMissing, acts: consents,
 	}, {
@@ -82,12 +87,40 @@ var endings = []ending{
 	}, {
 		name: "disabled", rotation: detect, ends: func(f *fleet, s *sufferer) { switches(f, s, false) },
 		asked: 0, health: grant.OK, acts: func(f *fleet, s *sufferer) { switches(f, s, true) },
+	}, {
+		name: "revoked-by-us", rotation: detect, ends: revokes,
+		asked: 0, health: grant.ReauthorizationRequired, reason: grant.RevokedByUs,
+		acts: func(f *fleet, s *sufferer) { consents(f, s); switches(f, s, true) },
+	}, {
+		// Switched on again without a new consent, which brings nothing.
+		name: "revoked-by-us-enabled", rotation: detect, ends: func(f *fleet, s *sufferer) { revokes(f, s); switches(f, s, true) },
+		asked: 0, health: grant.ReauthorizationRequired, reason: grant.RevokedByUs, acts: consents,
 	},
 }
 
 // refuses lets the endpoint answer everything alike.
 func (e *endpoint) refuses(class oauth.Class) {
 	e.Refuse = func(oauth.Request) oauth.Outcome { return oauth.Outcome{Class: class, Status: 400} }
+}
+
+// refusedAlone lets the endpoint refuse this grant as if it were our
+// registration, and answer a neighbour that is due later, with a token that
+// outlasts the week: whatever else is asked is asked for this grant.
+func refusedAlone(f *fleet, s *sufferer) {
+	f.Helper()
+	pair, err := f.vault.Open(f.Context(), f.read(s.id))
+	if err != nil {
+		f.Fatal(err)
+	}
+	s.Refuse = func(r oauth.Request) oauth.Outcome {
+		if r.Refresh.Equal(pair.Refresh) {
+			return oauth.Outcome{Class: oauth.BadClient, Status: 401, Code: "invalid_client"}
+		}
+		return oauth.Outcome{}
+	}
+	s.Life = 2 * time.Minute
+	f.connects(s.endpoint, s.id+"-neighbour", s.Seed(), nil)
+	s.Life = 30 * 24 * time.Hour
 }
 
 // consents is the owner's reconnecting.
@@ -128,6 +161,15 @@ func switches(f *fleet, s *sufferer, on bool) {
 	f.Helper()
 	if err := f.store.SetEnabled(f.Context(), s.id, on, time.Now()); err != nil {
 		f.Fatal(err)
+	}
+}
+
+// revokes is a person's `connections disable --revoke`.
+func revokes(f *fleet, s *sufferer) {
+	f.Helper()
+	switches(f, s, false)
+	if done, err := f.worker().cycle.Revoke(f.Context(), s.id); err != nil || done.Tokens != 2 {
+		f.Fatalf("revoked %+v, %v", done, err)
 	}
 }
 
@@ -234,7 +276,7 @@ func (s *sufferer) isLetAlone(f *fleet) {
 		f.Errorf("%s: its token endpoint was asked %d times in a week, want %d", s.id, n, s.asked)
 	}
 	episodes := int64(1)
-	if s.health == grant.OK || s.reason == grant.NeverConnected {
+	if s.health == grant.OK || s.reason == grant.NeverConnected || s.reason == grant.RevokedByUs {
 		episodes = 0
 	}
 	if g.Episode != episodes {
