@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"bellhop/shared/profile"
 	"bellhop/shared/refresh"
 	"bellhop/shared/secret"
+	"bellhop/shared/secrettest"
 )
 
 // The classes in which the credential was not spent leave no trace but a wake.
@@ -146,7 +148,8 @@ func TestRefresh_RawAsideIsReadAtLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, detect)
 		w.untilDue()
-		raw, err := w.vault.SealRaw(hotel, 1, secret.New(`{"access_token":"access-9","refresh_token":"refresh-9","token_type":"bearer","expires_in":60}`))
+		body := fmt.Sprintf(`{"access_token":%q,"refresh_token":%q,"token_type":"bearer","expires_in":60}`, secrettest.Mint("access-9"), secrettest.Mint("refresh-9"))
+		raw, err := w.vault.SealRaw(hotel, 1, secret.New(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +170,7 @@ func TestRefresh_RawAsideIsReadAtLast(t *testing.T) {
 			return oauth.Outcome{Class: oauth.Throttled}
 		}
 		_ = w.wakes()
-		if len(seen) != 1 || seen[0] != "refresh-9" {
+		if len(seen) != 1 || seen[0] != secrettest.Mint("refresh-9") {
 			t.Errorf("presented %v, want what the raw answer held", seen)
 		}
 		w.says(event.AsideRolled)

@@ -24,7 +24,7 @@ func judged(p profile.Token, status int, body string, header ...string) Outcome 
 
 func TestJudge_WhatProvidersCallAPair(t *testing.T) {
 	for name, body := range map[string]string{
-		"by the letter":       good,
+		"by the letter":       letter,
 		"nothing but a token": `{"access_token":"at-1"}`,
 		"type in capitals":    `{"access_token":"at-1","token_type":"BEARER"}`,
 		"type of a gateway":   `{"access_token":"at-1","token_type":"BearerToken"}`,
@@ -40,7 +40,7 @@ func TestJudge_WhatProvidersCallAPair(t *testing.T) {
 		"refresh null":        `{"access_token":"at-1","refresh_token":null}`,
 		"escaped":             `{"access_token":"at\u002d1"}`,
 	} {
-		if out := judged(basic, 200, body); out.Class != Issued || out.Pair.Access.Reveal() != "at-1" {
+		if out := judged(basic, 200, minted(body)); out.Class != Issued || out.Pair.Access.Reveal() != accessOne {
 			t.Errorf("%s: outcome is %+v", name, out)
 		}
 	}
@@ -58,8 +58,8 @@ func TestJudge_UnreadableIsKept(t *testing.T) {
 		"not JSON":                    {200, "access_token=at-1&expires=60"},
 		"a page":                      {200, "<html>please log in</html>"},
 		"broken JSON":                 {200, `{"access_token":"at-1"`},
-		"two documents":               {200, good + good},
-		"a list":                      {200, "[" + good + "]"},
+		"two documents":               {200, letter + letter},
+		"a list":                      {200, "[" + letter + "]"},
 		"another name":                {200, `{"jwt":"at-1"}`},
 		"token a number":              {200, `{"access_token":12345}`},
 		"token empty":                 {200, `{"access_token":"","refresh_token":"rt-2"}`},
@@ -75,8 +75,9 @@ func TestJudge_UnreadableIsKept(t *testing.T) {
 		"token in a server's trouble": {500, `{"access_token":"at-1","refresh_token":"rt-2"}`},
 		"too deep":                    {200, strings.Repeat("[", 20000)},
 	} {
-		out := judged(basic, row.status, row.body)
-		if out.Class != Unreadable || out.Raw.Reveal() != row.body {
+		body := minted(row.body)
+		out := judged(basic, row.status, body)
+		if out.Class != Unreadable || out.Raw.Reveal() != body {
 			t.Errorf("%s: outcome is %+v", name, out)
 		}
 		if !out.Pair.Access.Empty() {
@@ -96,7 +97,7 @@ func TestJudge_EmptySuccessIsUnknown(t *testing.T) {
 }
 
 func TestExchange_TooLongIsKeptAside(t *testing.T) {
-	body := `{"access_token":"at-1","padding":"` + strings.Repeat("x", 2*largestAnswer) + `"}`
+	body := minted(`{"access_token":"at-1","padding":"`) + strings.Repeat("x", 2*largestAnswer) + `"}`
 	p := newProvider(t, says(200, body))
 	out := NewClient(Config{}).Exchange(t.Context(), basic, refreshAt(p.URL))
 	if out.Class != Unreadable || out.Raw.Reveal() != body[:largestAnswer] {

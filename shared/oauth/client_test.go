@@ -16,6 +16,7 @@ import (
 	"bellhop/shared/grant"
 	"bellhop/shared/profile"
 	"bellhop/shared/secret"
+	"bellhop/shared/secrettest"
 )
 
 // provider is a token endpoint that answers as it was told and remembers what
@@ -76,11 +77,24 @@ var (
 	inBody = profile.Token{Auth: "body", Lifetime: profile.Seconds(time.Hour), Account: "none"}
 )
 
-const good = `{"access_token":"at-1","token_type":"Bearer","expires_in":60,"refresh_token":"rt-2","scope":"rates:read rates:write"}`
+// The tokens of these tests, made so that they are found wherever they show.
+var (
+	accessOne  = secrettest.Mint("at-1")
+	refreshOne = secrettest.Mint("rt-1")
+	refreshTwo = secrettest.Mint("rt-2")
+)
+
+// minted is a text with the tokens that it names.
+var minted = strings.NewReplacer("at-1", accessOne, `at\u002d1`, secrettest.Mint(`at\u002d1`), "rt-1", refreshOne, "rt-2", refreshTwo).Replace
+
+// letter is a pair by the letter of the RFC, good the same with its tokens in it.
+const letter = `{"access_token":"at-1","token_type":"Bearer","expires_in":60,"refresh_token":"rt-2","scope":"rates:read rates:write"}`
+
+var good = minted(letter)
 
 func refreshAt(endpoint string) Request {
 	return Request{
-		Kind: grant.KindRefresh, Endpoint: endpoint, ClientID: "hotel", ClientSecret: secret.New("cs"), Refresh: secret.New("rt-1"),
+		Kind: grant.KindRefresh, Endpoint: endpoint, ClientID: "hotel", ClientSecret: secret.New("cs"), Refresh: secret.New(refreshOne),
 	}
 }
 
@@ -92,7 +106,7 @@ func TestExchange_Refresh(t *testing.T) {
 	if out.Class != Issued || out.Status != 200 || out.Code != "" || out.Cause != "" || !out.Raw.Empty() {
 		t.Fatalf("outcome is %+v", out)
 	}
-	if out.Pair.Access.Reveal() != "at-1" || out.Pair.Refresh.Reveal() != "rt-2" {
+	if out.Pair.Access.Reveal() != accessOne || out.Pair.Refresh.Reveal() != refreshTwo {
 		t.Error("the pair is not the answer's")
 	}
 	if got := strings.Join(out.Pair.Scopes, ","); got != "rates:read,rates:write" {
@@ -116,7 +130,7 @@ func TestExchange_RefreshOnTheWire(t *testing.T) {
 	if got.method != "POST" || got.path != "/token" {
 		t.Errorf("asked %s %s", got.method, got.path)
 	}
-	if want := (url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"rt-1"}}); got.form.Encode() != want.Encode() {
+	if want := (url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshOne}}); got.form.Encode() != want.Encode() {
 		t.Errorf("form is %v", got.form)
 	}
 	for name, want := range map[string]string{

@@ -85,7 +85,7 @@ func TestAuthorizeURL_RefusesHalf(t *testing.T) {
 
 func TestRevoke_OnTheWire(t *testing.T) {
 	p := newProvider(t, says(200, ""))
-	r := Revocation{Endpoint: p.URL + "/revoke", ClientID: "hotel", ClientSecret: secret.New("cs"), Token: secret.New("rt-1"), Hint: "refresh_token"}
+	r := Revocation{Endpoint: p.URL + "/revoke", ClientID: "hotel", ClientSecret: secret.New("cs"), Token: secret.New(refreshOne), Hint: "refresh_token"}
 	c := NewClient(Config{})
 	if err := c.Revoke(t.Context(), inBody, r); err != nil {
 		t.Fatal(err)
@@ -95,10 +95,10 @@ func TestRevoke_OnTheWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, second := p.requests()[0], p.requests()[1]
-	if want := (url.Values{"token": {"rt-1"}, "token_type_hint": {"refresh_token"}, "client_id": {"hotel"}, "client_secret": {"cs"}}); first.form.Encode() != want.Encode() {
+	if want := (url.Values{"token": {refreshOne}, "token_type_hint": {"refresh_token"}, "client_id": {"hotel"}, "client_secret": {"cs"}}); first.form.Encode() != want.Encode() {
 		t.Errorf("form is %v", first.form)
 	}
-	if user := second.header.Get("Authorization"); second.form.Encode() != "token=rt-1" || !strings.HasPrefix(user, "Basic ") {
+	if user := second.header.Get("Authorization"); second.form.Encode() != "token="+refreshOne || !strings.HasPrefix(user, "Basic ") {
 		t.Errorf("form is %v, authorization %q", second.form, user)
 	}
 }
@@ -119,7 +119,7 @@ func TestRevoke_Refused(t *testing.T) {
 // it: a revocation can be repeated.
 func TestRevoke_GoneAlready(t *testing.T) {
 	p := newProvider(t, says(400, `{"error":"invalid_token"}`))
-	r := Revocation{Endpoint: p.URL, ClientID: "hotel", Token: secret.New("rt-1")}
+	r := Revocation{Endpoint: p.URL, ClientID: "hotel", Token: secret.New(refreshOne)}
 	if err := NewClient(Config{}).Revoke(t.Context(), basic, r); err != nil {
 		t.Error(err)
 	}
@@ -129,12 +129,12 @@ func TestUserInfo(t *testing.T) {
 	p := newProvider(t, says(200, `{"property_id":"p-7","data":{"number":12},"roles":["x"]}`))
 	c := NewClient(Config{})
 	for field, want := range map[string]string{"property_id": "p-7", "data.number": "12", "roles": "", "absent": "", "data.absent": ""} {
-		got, err := c.UserInfo(t.Context(), p.URL+"/userinfo", secret.New("at-1"), field)
+		got, err := c.UserInfo(t.Context(), p.URL+"/userinfo", secret.New(accessOne), field)
 		if err != nil || got != want {
 			t.Errorf("%s is %q, %v; want %q", field, got, err, want)
 		}
 	}
-	if r := p.requests()[0]; r.method != "GET" || r.header.Get("Authorization") != "Bearer at-1" {
+	if r := p.requests()[0]; r.method != "GET" || r.header.Get("Authorization") != "Bearer "+accessOne {
 		t.Errorf("asked by %s with %q", r.method, r.header.Get("Authorization"))
 	}
 }

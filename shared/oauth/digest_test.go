@@ -23,7 +23,7 @@ func TestDigest_NamesWhatWasSent(t *testing.T) {
 		"client secret": func(_ *secret.Text, _ *profile.Token, r *Request) { r.ClientSecret = secret.New("next") },
 		"encoding":      func(_ *secret.Text, p *profile.Token, _ *Request) { p.Request.Encoding = "json" },
 		"extra header":  func(_ *secret.Text, p *profile.Token, _ *Request) { p.Request.Headers = map[string]string{"x": "1"} },
-		"refresh token": func(_ *secret.Text, _ *profile.Token, r *Request) { r.Refresh = secret.New("rt-2") },
+		"refresh token": func(_ *secret.Text, _ *profile.Token, r *Request) { r.Refresh = secret.New(refreshTwo) },
 	} {
 		k, p, x := key, basic, r
 		change(&k, &p, &x)

@@ -105,8 +105,8 @@ func TestLife_RefreshTokenByNameAlone(t *testing.T) {
 func TestJudge_NamesOfItsOwn(t *testing.T) {
 	p := lived
 	p.Answer = profile.Answer{Access: "data.jwt", Refresh: "data.again", Scope: "rights", Expiry: "data.ttl"}
-	out := judged(p, 200, `{"data":{"jwt":"at-1","again":"rt-2","ttl":60},"rights":["a","b"],"access_token":"another"}`)
-	if out.Class != Issued || out.Pair.Access.Reveal() != "at-1" || out.Pair.Refresh.Reveal() != "rt-2" || len(out.Pair.Scopes) != 2 || out.Pair.Expires.Sub(at) != time.Minute {
+	out := judged(p, 200, minted(`{"data":{"jwt":"at-1","again":"rt-2","ttl":60},"rights":["a","b"],"access_token":"another"}`))
+	if out.Class != Issued || out.Pair.Access.Reveal() != accessOne || out.Pair.Refresh.Reveal() != refreshTwo || len(out.Pair.Scopes) != 2 || out.Pair.Expires.Sub(at) != time.Minute {
 		t.Errorf("outcome is %+v", out)
 	}
 	for name, body := range map[string]string{
@@ -115,6 +115,7 @@ func TestJudge_NamesOfItsOwn(t *testing.T) {
 		"the RFC's in a trouble": `{"access_token":"at-1","error":"server_error"}`,
 		"refresh unreadable":     `{"data":{"jwt":"at-1","again":{}}}`,
 	} {
+		body = minted(body)
 		if out := judged(p, 200, body); out.Class != Unreadable || out.Raw.Reveal() != body {
 			t.Errorf("%s: outcome is %+v", name, out)
 		}

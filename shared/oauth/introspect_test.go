@@ -28,7 +28,7 @@ func knowing(t *testing.T, token string, introspect http.HandlerFunc) (*provider
 	return p, r
 }
 
-const silent = `{"access_token":"at-1","refresh_token":"rt-2"}`
+var silent = minted(`{"access_token":"at-1","refresh_token":"rt-2"}`)
 
 func dated(at time.Time, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -41,11 +41,11 @@ func TestExchange_IntrospectionKnows(t *testing.T) {
 	body := fmt.Sprintf(`{"active":true,"iat":%d,"exp":%d,"scope":"x"}`, at.Unix(), at.Unix()+600)
 	p, r := knowing(t, silent, dated(at, body))
 	out := NewClient(Config{Now: func() time.Time { return at }}).Exchange(t.Context(), basic, r)
-	if out.Class != Issued || out.Pair.Documented || out.Pair.Expires.Sub(out.Pair.Issued) != 10*time.Minute || out.Pair.Refresh.Reveal() != "rt-2" {
+	if out.Class != Issued || out.Pair.Documented || out.Pair.Expires.Sub(out.Pair.Issued) != 10*time.Minute || out.Pair.Refresh.Reveal() != refreshTwo {
 		t.Errorf("outcome is %+v", out)
 	}
 	asked := p.requests()
-	want := url.Values{"token": {"at-1"}, "token_type_hint": {"access_token"}}
+	want := url.Values{"token": {accessOne}, "token_type_hint": {"access_token"}}
 	if len(asked) != 2 || asked[1].form.Encode() != want.Encode() || !strings.HasPrefix(asked[1].header.Get("Authorization"), "Basic ") {
 		t.Errorf("asked %+v", asked)
 	}

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"bellhop/shared/profile"
+	"bellhop/shared/secrettest"
 )
 
 // jwtWith is an unsigned JWT with those claims.
 func jwtWith(claims string) string {
 	enc := base64.RawURLEncoding.EncodeToString
-	return enc([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + enc([]byte(claims)) + "." + enc([]byte("signature"))
+	return enc([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + enc([]byte(claims)) + "." + enc([]byte(secrettest.Mint("signature")))
 }
 
 // documented is the profile's life of the tests below: what an answer gets that

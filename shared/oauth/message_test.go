@@ -33,14 +33,14 @@ func TestExchange_DialectsOnTheWire(t *testing.T) {
 		header map[string]string
 	}{
 		"a form": {inBody, refreshAt, "POST", "form",
-			map[string]string{"grant_type": "refresh_token", "refresh_token": "rt-1", "client_id": "hotel", "client_secret": "cs"}, nil},
+			map[string]string{"grant_type": "refresh_token", "refresh_token": refreshOne, "client_id": "hotel", "client_secret": "cs"}, nil},
 		"JSON": {profile.Token{Auth: "body", Request: profile.Request{Encoding: "json", Extra: map[string]string{"audience": "api"}}}, minting, "POST", "json",
 			map[string]string{"grant_type": "client_credentials", "scope": "a b", "client_id": "hotel", "client_secret": "cs", "audience": "api"}, nil},
 		"a query": {profile.Token{Auth: "body", Request: profile.Request{Encoding: "query"}}, refreshAt, "POST", "query",
-			map[string]string{"grant_type": "refresh_token", "refresh_token": "rt-1", "client_id": "hotel", "client_secret": "cs"}, nil},
+			map[string]string{"grant_type": "refresh_token", "refresh_token": refreshOne, "client_id": "hotel", "client_secret": "cs"}, nil},
 		"GET with a header": {profile.Token{Auth: "none", Request: profile.Request{Method: "GET", Encoding: "header",
 			Names: map[string]string{"refresh_token": "refreshToken", "grant_type": "", "client_id": ""}}}, refreshAt, "GET", "none",
-			map[string]string{}, map[string]string{"Refreshtoken": "rt-1", "Authorization": ""}},
+			map[string]string{}, map[string]string{"Refreshtoken": refreshOne, "Authorization": ""}},
 		"password with Basic and a key": {profile.Token{Grant: "password", Auth: "basic", Request: profile.Request{
 			SecretHeaders: []string{"x-app-key"}, Headers: map[string]string{"x-hotel": "h1"}, Names: map[string]string{"scope": ""}}}, minting, "POST", "form",
 			map[string]string{"grant_type": "password", "username": "machine", "password": "pw"},
@@ -49,9 +49,9 @@ func TestExchange_DialectsOnTheWire(t *testing.T) {
 			Names:      map[string]string{"grant_type": "grantType", "client_id": "agentId", "client_secret": "agentPassword"},
 			GrantTypes: map[string]string{"refresh_token": "REFRESH_TOKEN"}}},
 			func(u string) Request { r := refreshAt(u); r.RedirectURI = "https://b.example.com/cb"; return r }, "POST", "json",
-			map[string]string{"grantType": "REFRESH_TOKEN", "refresh_token": "rt-1", "agentId": "hotel", "agentPassword": "cs", "redirect_uri": "https://b.example.com/cb"}, nil},
+			map[string]string{"grantType": "REFRESH_TOKEN", "refresh_token": refreshOne, "agentId": "hotel", "agentPassword": "cs", "redirect_uri": "https://b.example.com/cb"}, nil},
 		"a public client": {profile.Token{Auth: "none"}, refreshAt, "POST", "form",
-			map[string]string{"grant_type": "refresh_token", "refresh_token": "rt-1", "client_id": "hotel"}, map[string]string{"Authorization": ""}},
+			map[string]string{"grant_type": "refresh_token", "refresh_token": refreshOne, "client_id": "hotel"}, map[string]string{"Authorization": ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newProvider(t, says(200, good))

@@ -3,6 +3,7 @@ package oauth
 import (
 	"bufio"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -55,7 +56,7 @@ func (r *raw) readPost(b *bufio.Reader) bool {
 	return true
 }
 
-const goodAnswer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 22\r\n\r\n" + `{"access_token":"at1"}`
+var goodAnswer = fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(good), good)
 
 // closer answers the first request of a connection and hangs up on the second,
 // as a server does whose keep-alive has just run out.
@@ -74,7 +75,7 @@ func TestNetHTTP_ReplaysAPost(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	for range 2 {
-		req, err := http.NewRequestWithContext(t.Context(), "POST", r.addr, strings.NewReader("refresh_token=rt-1"))
+		req, err := http.NewRequestWithContext(t.Context(), "POST", r.addr, strings.NewReader("refresh_token="+refreshOne))
 		if err != nil {
 			t.Fatal(err)
 		}

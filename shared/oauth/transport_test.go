@@ -18,8 +18,8 @@ import (
 // Reset in the middle of the answer: the head says 200, the pair is lost.
 func TestExchange_AnswerCutShort(t *testing.T) {
 	for name, head := range map[string]string{
-		"length":  "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + `{"access_token":"at`,
-		"chunked": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n" + `{"access_token":"at1`,
+		"length":  "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + good[:80],
+		"chunked": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\n" + good[:80],
 		"head":    "HTTP/1.1 200 OK\r\nContent-Le",
 	} {
 		r := newRaw(t, func(conn net.Conn, r *raw) {
@@ -174,14 +174,14 @@ func TestWall_StripsTheMonotonicReading(t *testing.T) {
 }
 
 func TestGate_ShutMeansNothingLeft(t *testing.T) {
-	g := &gate{body: "refresh_token=rt-1", now: time.Now}
+	g := &gate{body: "refresh_token=" + refreshOne, now: time.Now}
 	if !g.shut() {
 		t.Error("a gate that nothing passed says that something did")
 	}
 	if n, err := g.Read(make([]byte, 8)); n != 0 || !errors.Is(err, errShut) {
 		t.Errorf("read %d bytes through a shut gate, %v", n, err)
 	}
-	open := &gate{body: "refresh_token=rt-1", now: time.Now}
+	open := &gate{body: "refresh_token=" + refreshOne, now: time.Now}
 	if b, err := io.ReadAll(open); err != nil || string(b) != open.body {
 		t.Errorf("read %q, %v", b, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"bellhop/shared/grant"
 	"bellhop/shared/seal"
 	"bellhop/shared/secret"
+	"bellhop/shared/secrettest"
 )
 
 // shelf holds the key set's text; broken, it cannot be reached.
@@ -77,7 +78,7 @@ func newVault(t *testing.T) (*Vault, *home) {
 func pair() grant.Pair {
 	issued := time.UnixMilli(1795248000123).UTC()
 	return grant.Pair{
-		Access: secret.New("at-canary"), Refresh: secret.New("rt-canary"), Scopes: []string{"rates:read", "rates:write"},
+		Access: secret.New(secrettest.Mint("at-canary")), Refresh: secret.New(secrettest.Mint("rt-canary")), Scopes: []string{"rates:read", "rates:write"},
 		Issued: issued, Expires: issued.Add(time.Minute), Documented: true,
 	}
 }
@@ -95,7 +96,7 @@ func TestVault_SealAndUnseal(t *testing.T) {
 	none := pair()
 	none.Scopes = []string{} // nothing granted: not the same as unchanged
 	for name, p := range map[string]grant.Pair{
-		"whole": pair(), "no refresh token": noRefresh, "no scopes": none, "no times": {Access: secret.New("a")},
+		"whole": pair(), "no refresh token": noRefresh, "no scopes": none, "no times": {Access: secret.New(secrettest.Mint("a"))},
 	} {
 		s, err := v.Seal("lisbon-1", 6, p)
 		if err != nil || s.Key != "k1" || s.Generation != 6 {
@@ -188,7 +189,7 @@ func TestVault_NotReady(t *testing.T) {
 
 func TestVault_OpensInlineBeforeHome(t *testing.T) {
 	v, h := newVault(t)
-	h.pair = grant.Pair{Access: secret.New("from home")}
+	h.pair = grant.Pair{Access: secret.New(secrettest.Mint("from-home"))}
 	s, err := v.Seal("lisbon-1", 6, pair())
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +199,7 @@ func TestVault_OpensInlineBeforeHome(t *testing.T) {
 		t.Errorf("inline: %+v, %v", p, err)
 	}
 	g.Inline = nil
-	if p, err := v.Open(t.Context(), g); err != nil || p.Access.Reveal() != "from home" {
+	if p, err := v.Open(t.Context(), g); err != nil || p.Access.Reveal() != secrettest.Mint("from-home") {
 		t.Errorf("at home: %+v, %v", p, err)
 	}
 	h.fetchErr = grant.ErrPairMissing
@@ -275,9 +276,9 @@ func TestVault_SettleRetiresFewAtOnce(t *testing.T) {
 // A grant that was moved has its present pair where it was, until its next one.
 func TestVault_OpensAtTheFormerHome(t *testing.T) {
 	v, h := newVault(t)
-	h.pair = grant.Pair{Access: secret.New("from the former home")}
+	h.pair = grant.Pair{Access: secret.New(secrettest.Mint("from-the-former-home"))}
 	g := grant.Grant{ID: "lisbon-1", Home: grant.HomeSealed, Generation: 7, Ref: "1/v"}
-	if p, err := v.Open(t.Context(), g); err != nil || p.Access.Reveal() != "from the former home" {
+	if p, err := v.Open(t.Context(), g); err != nil || p.Access.Reveal() != secrettest.Mint("from-the-former-home") {
 		t.Errorf("opened %+v, %v", p, err)
 	}
 	h.fetchErr = errors.New("throttled")

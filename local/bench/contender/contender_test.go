@@ -18,6 +18,7 @@ import (
 	"bellhop/shared/refresh"
 	"bellhop/shared/seal"
 	"bellhop/shared/secret"
+	"bellhop/shared/secrettest"
 	"bellhop/shared/vault"
 )
 
@@ -104,7 +105,7 @@ func TestContendWithOAuth2_EveryWorkerAsks(t *testing.T) {
 	defer refuses.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	came := contendWithOAuth2(ctx, task{Workers: 5, TokenURL: refuses.URL, ClientID: "c", ClientSecret: "s", Refresh: "r", Expires: time.Now()})
+	came := contendWithOAuth2(ctx, task{Workers: 5, TokenURL: refuses.URL, ClientID: "c", ClientSecret: "s", Refresh: secrettest.Mint("r"), Expires: time.Now()})
 	if came != (tally{Tries: 5, Failures: 5}) {
 		t.Errorf("%+v", came)
 	}
@@ -116,13 +117,13 @@ func TestContendWithOAuth2_OneTokenForAProcess(t *testing.T) {
 	answers := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		presented.Store(r.FormValue("refresh_token"))
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, `{"access_token":"a2","refresh_token":"r2","token_type":"Bearer","expires_in":3600}`)
+		fmt.Fprintf(w, `{"access_token":%q,"refresh_token":%q,"token_type":"Bearer","expires_in":3600}`, secrettest.Mint("a2"), secrettest.Mint("r2"))
 	}))
 	defer answers.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*look)
 	defer cancel()
-	came := contendWithOAuth2(ctx, task{Workers: 20, TokenURL: answers.URL, ClientID: "c", ClientSecret: "s", Refresh: "r1", Expires: time.Now()})
-	if came != (tally{Tries: 1, Exchanges: 1}) || presented.Load() != "r1" {
+	came := contendWithOAuth2(ctx, task{Workers: 20, TokenURL: answers.URL, ClientID: "c", ClientSecret: "s", Refresh: secrettest.Mint("r1"), Expires: time.Now()})
+	if came != (tally{Tries: 1, Exchanges: 1}) || presented.Load() != secrettest.Mint("r1") {
 		t.Errorf("%+v, presented %v", came, presented.Load())
 	}
 }
