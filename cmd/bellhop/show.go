@@ -109,6 +109,8 @@ func (s status) state() string {
 // may be made, and what holds it until then.
 func (s status) next(now time.Time) string {
 	switch {
+	case s.NextLook.IsZero(): // a person is needed first
+		return "-"
 	case s.Held != "":
 		return ago(now, s.NextLook) + " (held: " + s.Held + ")"
 	case s.NextLook.After(s.RefreshAt): // the last one brought nothing

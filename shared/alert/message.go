@@ -84,6 +84,10 @@ func (m Message) Remedy() string {
 		return "No owner can mend this. The event grant_dead in the refresher's log has the provider's status and code, or our cause: " +
 			"mend the profile or our registration at the provider, then run bellhop connections retry for one of its connections."
 	}
+	if m.Link.Empty() && m.Episode.Health == grant.ScopeUpdateRequired {
+		return "No owner has to consent here: give our registration these permissions at the provider. The next refresh asks for them; " +
+			"where bellhop connections show has no next exchange, run bellhop connections retry."
+	}
 	if m.Link.Empty() {
 		return "No owner has to consent here: check our registration at the provider, its permissions and its secret, " +
 			"then run bellhop connections retry for one of its connections."

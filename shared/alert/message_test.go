@@ -205,6 +205,19 @@ func TestWhy_EveryReasonHasItsWords(t *testing.T) {
 	}
 }
 
+// Where no owner has to consent, a missing permission is mended at the provider,
+// and is asked for by itself: to retry is for what is not refreshed any more.
+func TestRemedy_WithoutAnOwner(t *testing.T) {
+	for health, want := range map[grant.Health]string{
+		grant.ScopeUpdateRequired:     "The next refresh asks for them",
+		grant.ReauthorizationRequired: "its permissions and its secret",
+	} {
+		if got := (Message{Episode: Episode{Health: health}}).Remedy(); !strings.Contains(got, want) || !strings.Contains(got, "connections retry") {
+			t.Errorf("%s: %s", health, got)
+		}
+	}
+}
+
 func TestWho(t *testing.T) {
 	m := lisbon()
 	porto := connection.Connection{Property: "OPO"} // has no hotel name
