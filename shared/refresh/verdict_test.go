@@ -15,6 +15,19 @@ import (
 	"bellhop/shared/secret"
 )
 
+// keeps puts an answer of a minute aside for a run, of this base and kind.
+func (s *step) keeps(r *Run, a grant.Aside) {
+	s.Helper()
+	sealed, err := s.Vault.Seal("g", a.Base, pair(7))
+	if err != nil {
+		s.Fatal(err)
+	}
+	a.Sealed, a.At, a.Issued, a.Expires = sealed, time.Now(), time.Now(), time.Now().Add(time.Minute)
+	if err := s.store.KeepAside(s.Context(), grant.AsideWrite{ID: "g", Me: r.me, WakeAt: time.Now(), Aside: a}); err != nil {
+		s.Fatal(err)
+	}
+}
+
 // An aside that arrives between the refusal and the verdict goes first.
 func TestAfterInvalidGrant_LateAside(t *testing.T) {
 	on(t, func(s *step) {
@@ -24,11 +37,7 @@ func TestAfterInvalidGrant_LateAside(t *testing.T) {
 		s.store.Fault = func(method string) granttest.Fault {
 			if method == "Verdict" {
 				s.store.Fault = nil
-				late, _ := s.Vault.Seal("g", 1, pair(7))
-				if err := s.store.KeepAside(s.Context(), grant.AsideWrite{ID: "g", Me: slow.me, WakeAt: time.Now(),
-					Aside: grant.Aside{Sealed: late, Base: 1, At: time.Now(), Issued: time.Now(), Expires: time.Now().Add(time.Minute)}}); err != nil {
-					s.Error(err)
-				}
+				s.keeps(slow, grant.Aside{Base: 1})
 			}
 			return granttest.None
 		}
@@ -169,14 +178,7 @@ func (s *step) rejects(n int) {
 func TestRejection_BesideAsides(t *testing.T) {
 	for _, raw := range []bool{false, true} {
 		on(t, func(s *step) {
-			sealed, err := s.Vault.Seal("g", 0, pair(7))
-			if err != nil {
-				s.Fatal(err)
-			}
-			kept := grant.Aside{Sealed: sealed, Former: !raw, Raw: raw, At: time.Now(), Issued: time.Now(), Expires: time.Now().Add(time.Minute)}
-			if err := s.store.KeepAside(s.Context(), grant.AsideWrite{ID: "g", Me: s.leases().me, WakeAt: time.Now(), Aside: kept}); err != nil {
-				s.Fatal(err)
-			}
+			s.keeps(s.leases(), grant.Aside{Former: !raw, Raw: raw})
 			s.rejects(7)
 			if g := s.now(); g.Health != grant.OK || g.Rejections != 7 {
 				s.Fatalf("%s after %d", g.Health, g.Rejections)
@@ -210,14 +212,7 @@ func TestRefusedAlone_BesideAFormerPair(t *testing.T) {
 				s.Fatal(err)
 			}
 			if former {
-				sealed, err := s.Vault.Seal("g", 0, pair(7))
-				if err != nil {
-					s.Fatal(err)
-				}
-				kept := grant.Aside{Sealed: sealed, Former: true, At: time.Now(), Issued: time.Now(), Expires: time.Now().Add(time.Minute)}
-				if err := s.store.KeepAside(s.Context(), grant.AsideWrite{ID: "g", Me: s.leases().me, WakeAt: time.Now(), Aside: kept}); err != nil {
-					s.Fatal(err)
-				}
+				s.keeps(s.leases(), grant.Aside{Former: true})
 			}
 			time.Sleep(time.Until(s.now().Edge()) + time.Second)
 			s.answer = oauth.Outcome{Class: oauth.BadClient, Status: 401, Code: "unauthorized_client"}
@@ -284,11 +279,7 @@ func TestRejection_LateAside(t *testing.T) {
 		s.store.Fault = func(method string) granttest.Fault {
 			if method == "Verdict" {
 				s.store.Fault = nil
-				late, _ := s.Vault.Seal("g", 1, pair(7))
-				if err := s.store.KeepAside(s.Context(), grant.AsideWrite{ID: "g", Me: slow.me, WakeAt: time.Now(),
-					Aside: grant.Aside{Sealed: late, Base: 1, At: time.Now(), Issued: time.Now(), Expires: time.Now().Add(time.Minute)}}); err != nil {
-					s.Error(err)
-				}
+				s.keeps(slow, grant.Aside{Base: 1})
 			}
 			return granttest.None
 		}
