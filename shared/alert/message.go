@@ -107,8 +107,7 @@ func (m Message) Title() string {
 		return fmt.Sprintf("%s is connected to %s again", who, m.Provider)
 	case m.Episode.Health == grant.ScopeUpdateRequired:
 		return fmt.Sprintf("%s: %s needs more permissions", who, m.Provider)
-	}
-	if m.Episode.Reason == grant.RequestRefused {
+	case m.Episode.Reason == grant.RequestRefused:
 		return fmt.Sprintf("%s: %s refuses our requests", who, m.Provider)
 	}
 	return fmt.Sprintf("%s: %s must be reconnected", who, m.Provider)

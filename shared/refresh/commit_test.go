@@ -99,6 +99,15 @@ func TestCommit_ForetellsNothingThatUseRenews(t *testing.T) {
 	})
 }
 
+// toldInTime reports an alert that is not due so many days before a refresh
+// token's end, or within the minute after.
+func (s *step) toldInTime(g grant.Grant, ends grant.Pair, days time.Duration) {
+	s.Helper()
+	if late := days*24*time.Hour - ends.RefreshExpires.Sub(g.AlertDue); late < 0 || late > time.Minute {
+		s.Errorf("%d days before, alert due %v late", days, late)
+	}
+}
+
 // A token of a year is refreshed when people are to be told, however long it
 // would last.
 func TestCommit_ForetellsAtEachThreshold(t *testing.T) {
@@ -108,9 +117,7 @@ func TestCommit_ForetellsAtEachThreshold(t *testing.T) {
 		s.commits(ends)
 		for _, days := range []time.Duration{14, 7, 1} {
 			g := s.commits(ends)
-			if late := days*24*time.Hour - ends.RefreshExpires.Sub(g.AlertDue); late < 0 || late > time.Minute {
-				s.Errorf("%d days before, alert due %v late", days, late)
-			}
+			s.toldInTime(g, ends, days)
 		}
 	})
 }
@@ -124,9 +131,7 @@ func TestRoll_ForetellsAtEachThreshold(t *testing.T) {
 		s.commits(ends)
 		for _, days := range []time.Duration{14, 7, 1} {
 			rolled := s.rolls(ends)
-			if late := days*24*time.Hour - ends.RefreshExpires.Sub(rolled.AlertDue); late < 0 || late > time.Minute {
-				s.Errorf("%d days before, alert due %v late", days, late)
-			}
+			s.toldInTime(rolled, ends, days)
 			if g := s.commits(ends); !g.AlertDue.Equal(rolled.AlertDue) {
 				s.Errorf("%d days before, alert due again at %v", days, g.AlertDue)
 			}

@@ -78,14 +78,20 @@ func (s *step) aside(a grant.Aside) {
 	}
 }
 
+// losesItsHome keeps an answer aside while the home of the pair in force is away.
+func (s *step) losesItsHome() {
+	s.Helper()
+	s.settles()
+	kept, _ := s.Vault.Seal("g", 0, pair(7))
+	s.aside(grant.Aside{Sealed: kept, At: time.Now()})
+	s.home.Fail = func(string) error { return errors.New("home is away") }
+}
+
 // When the former pair cannot be fetched, nothing is rolled: it would be
 // nowhere any more.
 func TestRoll_NotWithoutTheFormerPair(t *testing.T) {
 	on(t, func(s *step) {
-		s.settles()
-		kept, _ := s.Vault.Seal("g", 0, pair(7))
-		s.aside(grant.Aside{Sealed: kept, At: time.Now()})
-		s.home.Fail = func(string) error { return errors.New("home is away") }
+		s.losesItsHome()
 		r := s.leases()
 		if _, err := r.Roll(s.Context(), grant.Plan{Step: grant.Roll, Aside: "n1", KeepFormer: true}); err != nil {
 			s.Fatal(err)
@@ -100,10 +106,7 @@ func TestRoll_NotWithoutTheFormerPair(t *testing.T) {
 // grow beyond that of an exchange whose pair cannot be opened.
 func TestRoll_LooksForTheFormerPairSoon(t *testing.T) {
 	on(t, func(s *step) {
-		s.settles()
-		kept, _ := s.Vault.Seal("g", 0, pair(7))
-		s.aside(grant.Aside{Sealed: kept, At: time.Now()})
-		s.home.Fail = func(string) error { return errors.New("home is away") }
+		s.losesItsHome()
 		for range 20 {
 			if _, err := s.leases().Roll(s.Context(), grant.Plan{Step: grant.Roll, Aside: "n1", KeepFormer: true}); err != nil {
 				s.Fatal(err)

@@ -28,19 +28,25 @@ func (s *step) keeps(r *Run, a grant.Aside) {
 	}
 }
 
+// answersBeforeTheVerdict puts an answer of a slow run aside just before the next
+// verdict lands.
+func (s *step) answersBeforeTheVerdict(slow *Run) {
+	s.store.Fault = func(method string) granttest.Fault {
+		if method == "Verdict" {
+			s.store.Fault = nil
+			s.keeps(slow, grant.Aside{Base: 1})
+		}
+		return granttest.None
+	}
+}
+
 // An aside that arrives between the refusal and the verdict goes first.
 func TestAfterInvalidGrant_LateAside(t *testing.T) {
 	on(t, func(s *step) {
 		slow := s.leases()
 		time.Sleep(26 * time.Second)
 		r := s.leases()
-		s.store.Fault = func(method string) granttest.Fault {
-			if method == "Verdict" {
-				s.store.Fault = nil
-				s.keeps(slow, grant.Aside{Base: 1})
-			}
-			return granttest.None
-		}
+		s.answersBeforeTheVerdict(slow)
 		if _, err := r.Conclude(s.Context(), oauth.Outcome{Class: oauth.Dead}); err != nil {
 			s.Fatal(err)
 		}
@@ -276,13 +282,7 @@ func TestRejection_LateAside(t *testing.T) {
 		slow := s.again()
 		time.Sleep(26*time.Second + time.Hour)
 		r := s.leases()
-		s.store.Fault = func(method string) granttest.Fault {
-			if method == "Verdict" {
-				s.store.Fault = nil
-				s.keeps(slow, grant.Aside{Base: 1})
-			}
-			return granttest.None
-		}
+		s.answersBeforeTheVerdict(slow)
 		if _, err := r.Conclude(s.Context(), oauth.Outcome{Class: oauth.BadRequest}); err != nil {
 			s.Fatal(err)
 		}
