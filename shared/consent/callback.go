@@ -182,7 +182,7 @@ func (f *Flow) present(ctx context.Context, x *exchanged, r oauth.Request, ours 
 	out := f.Provider.Exchange(ctx, x.profile.Token, r)
 	x.pair, x.account, x.took, x.out = out.Pair, out.Account, out.Took, out
 	if out.Class == oauth.BadClient {
-		x.payload = f.digest(ctx, x, r)
+		x.payload = oauth.DigestBy(ctx, f.Vault, x.client.ID, x.profile.Token, r)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"bellhop/shared/grant"
 	"bellhop/shared/oauth"
 	"bellhop/shared/profile"
-	"bellhop/shared/secret"
 )
 
 // How often, and for how long in all, a code asks for its client's turn: an
@@ -105,16 +104,6 @@ func (f *Flow) another(ctx context.Context, x *exchanged, name string) bool {
 		return b
 	})
 	return err == nil && no.Goes()
-}
-
-// digest names a request that was refused, for people to see whether what they
-// changed is what was sent. Without keys there is none.
-func (f *Flow) digest(ctx context.Context, x *exchanged, r oauth.Request) string {
-	key, err := f.Vault.Digest(ctx, oauth.DigestPurpose, secret.New(x.client.ID))
-	if err != nil {
-		return ""
-	}
-	return oauth.Digest(secret.New(key), x.profile.Token, r)
 }
 
 // leave tells the client's grants what came of the code: a call that was not

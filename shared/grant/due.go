@@ -88,8 +88,8 @@ func (g Grant) Pause(end, now time.Time) time.Time {
 }
 
 // Leasable reports whether LEASE's condition would hold for a grant that is due:
-// nobody is at work, a person has not switched the grant off, and it is not waiting for one, unless
-// a late answer may yet be rolled forward.
+// nobody is at work, a person has not switched the grant off, and it is not
+// waiting for one, unless a late answer may yet be rolled forward.
 func (g Grant) Leasable(now time.Time) bool {
 	return g.Enabled && !g.Leased(now) && (g.Health != ReauthorizationRequired || len(g.Asides) > 0)
 }

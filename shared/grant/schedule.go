@@ -111,8 +111,7 @@ const (
 // over a doubling ceiling, taken from a hash so that the same grant at the same
 // failure waits the same time wherever it is asked.
 func (g Grant) Backoff() time.Duration {
-	ceiling := firstPause << min(max(g.Failures, 0), 16)
-	ceiling = min(ceiling, longestPause)
+	ceiling := min(firstPause<<min(max(g.Failures, 0), 16), longestPause)
 	if g.Rejections == 0 {
 		ceiling = min(ceiling, max(g.Expires.Sub(g.Issued), shortLifeRest))
 	}

@@ -8,7 +8,6 @@ import (
 	"bellhop/shared/connection"
 	"bellhop/shared/grant"
 	"bellhop/shared/oauth"
-	"bellhop/shared/secret"
 )
 
 // What the grants of one client share at its token endpoint: see package bucket.
@@ -167,11 +166,7 @@ func (r *Run) digest(ctx context.Context, q oauth.Request) string {
 	if r.c.Digests == nil {
 		return ""
 	}
-	key, err := r.c.Digests.Digest(ctx, oauth.DigestPurpose, secret.New(r.snapshot.Client))
-	if err != nil {
-		return ""
-	}
-	return oauth.Digest(secret.New(key), r.profile.Token, q)
+	return oauth.DigestBy(ctx, r.c.Digests, r.snapshot.Client, r.profile.Token, q)
 }
 
 // change changes a bucket after the answer, whatever becomes of the invocation.
